@@ -1,0 +1,1 @@
+"""Regression testing for LLM prompts."""

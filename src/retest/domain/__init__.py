@@ -1,0 +1,1 @@
+"""What flows through retest: frozen data, standard library only."""

@@ -1,0 +1,1 @@
+"""Functions of (case, response) to a score."""

@@ -1,0 +1,1 @@
+"""Git: files at a revision, provenance."""

@@ -1,0 +1,1 @@
+"""Numbers to numbers; knows nothing of suites."""

@@ -1,0 +1,1 @@
+"""The ledger of paid-for responses and the runs made from them."""

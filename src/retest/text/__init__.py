@@ -1,0 +1,1 @@
+"""Language-aware segmentation for metrics and diffs."""

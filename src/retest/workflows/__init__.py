@@ -1,0 +1,1 @@
+"""Joins the stages; what every front end calls."""
