@@ -28,6 +28,10 @@ class Ledger(Protocol):
         """Return the responses that are already there, by key."""
         ...
 
+    async def known(self, keys: Sequence[str]) -> frozenset[str]:
+        """Return which of the keys are already there, without reading the responses."""
+        ...
+
     async def claim(self, keys: Sequence[str]) -> frozenset[str]:
         """Take the keys to fetch; return those now ours. The others are being fetched by a live process."""
         ...
