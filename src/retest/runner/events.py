@@ -1,0 +1,72 @@
+"""What happens during a run, told to whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from retest.domain.run import SampleRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReady:
+    """The plan before any spending. Estimates are None where a price or a length is unknown."""
+
+    run_id: str
+    suite: str
+    cases: int
+    samples: int
+    arms: tuple[str, ...]
+    planned: int
+    in_ledger: int
+    estimated_tokens: int | None = None
+    estimated_cost_usd: float | None = None
+    resumed: bool = False
+    draw: int = 0
+
+    @property
+    def calls_to_make(self) -> int:
+        """Return how many calls are not paid for yet."""
+        return self.planned - self.in_ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplesDone:
+    """A batch of samples is stored: durable, scored."""
+
+    records: tuple[SampleRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRetried:
+    """A call failed and will be tried again after `wait_s`."""
+
+    kind: str
+    wait_s: float
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """No new calls are taken; those in flight have `grace_s` to arrive."""
+
+    reason: str
+    message: str
+    in_flight: int
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingForOthers:
+    """Another process is fetching these keys; this one waits rather than pay twice."""
+
+    keys: int
+
+
+Event: TypeAlias = PlanReady | SamplesDone | CallRetried | Stopping | WaitingForOthers
+Listener: TypeAlias = Callable[[Event], None]
+
+
+def ignore_events(event: Event) -> None:
+    """Listen to nothing."""

@@ -1,0 +1,326 @@
+"""Executes a plan: looks up what is paid for, calls for the rest, makes it durable, then scores it.
+
+::
+
+    feed ──► calls ──► workers ──► finished ──► record (ledger) ──► scored ──► score and store
+      └────────── ledger hits ────────┘
+
+A bounded pool of workers, bounded queues, and batches between them: nothing per sample outlives its batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
+
+from retest.domain.run import RunCounts, SampleRecord
+from retest.domain.sample import CallError, CallOutcome, Response
+from retest.errors import RetestError
+from retest.runner.events import CallRetried, Listener, SamplesDone, Stopping, WaitingForOthers, ignore_events
+from retest.runner.pacing import FailureStreak, RetryPolicy
+from retest.runner.plan import PlannedCall, RunPlan
+from retest.runner.score import Scorer
+from retest.runner.stopping import Budget, Limits, StopSignal
+from retest.runner.tally import Tally
+from retest.store.base import Ledger, LedgerEntry, RunWriter
+from retest.targets.base import Target
+
+_CHUNK = 200  # calls looked up at once: about 8 ms of rendering and hashing, well below a visible stall
+_BATCH = 400  # samples made durable in one transaction, at most
+_POLL_S = 0.5  # how often a key that another process is fetching is looked for
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A call with its outcome; `hit` where the ledger had it."""
+
+    call: PlannedCall
+    outcome: CallOutcome
+    hit: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionOptions:
+    """How a plan is executed.
+
+    Attributes:
+        offline_arms: arms that may not call; what the ledger lacks is an error of kind ``offline``.
+        grace_s: how long calls in flight may still arrive after an interrupt.
+        streak_limit: final failures in a row after which the run stops.
+    """
+
+    concurrency: int = 32
+    limits: Limits = field(default_factory=Limits)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    offline_arms: frozenset[int] = frozenset()
+    grace_s: float = 10.0
+    streak_limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backends:
+    """What a plan is executed with."""
+
+    targets: Sequence[Target]
+    ledger: Ledger
+    writer: RunWriter
+    scorer: Scorer
+
+
+class Execution:
+    """One execution of one plan."""
+
+    def __init__(
+        self, plan: RunPlan, backends: Backends, options: ExecutionOptions, listener: Listener = ignore_events
+    ) -> None:
+        self.stop = StopSignal()
+        self.tally = Tally(arms=len(plan.arms))
+        self._plan = plan
+        self._backends = backends
+        self._options = options
+        self._tell = listener
+        self._budget = Budget(options.limits)
+        self._streak = FailureStreak(options.streak_limit)
+        # Jitter only: no verdict depends on it.
+        self._rng = random.Random()  # noqa: S311
+        self._calls: asyncio.Queue[PlannedCall | None] = asyncio.Queue(2 * options.concurrency)
+        self._finished: asyncio.Queue[Finished | None] = asyncio.Queue(4 * _BATCH)
+        self._durable: asyncio.Queue[list[Finished] | None] = asyncio.Queue(4)
+        self._stored_cases = -1
+        self._stored_messages: set[str] = set()
+
+    async def run(self) -> RunCounts:
+        """Execute the plan to its end or to the first reason to stop; return what was done.
+
+        Raises:
+            StoreError: responses could not be made durable.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._record())
+                group.create_task(self._score())
+                feeder = group.create_task(self._feed())
+                workers = [group.create_task(self._work()) for _ in range(self._options.concurrency)]
+                watch = group.create_task(self._watch_stop([feeder, *workers]))
+                await asyncio.wait([feeder, *workers])
+                watch.cancel()
+                await self._release_queued()
+                await self._finished.put(None)
+        except* RetestError as errors:
+            raise _first(errors) from None
+        return self.tally.counts()
+
+    # -- feeding ---------------------------------------------------------------------------------------------------
+
+    async def _feed(self) -> None:
+        foreign: list[PlannedCall] = []
+        calls = self._plan.calls()
+        while not self.stop.is_set and (chunk := list(islice(calls, _CHUNK))):
+            await self._store_context(chunk)
+            foreign += await self._feed_chunk(chunk)
+        await self._wait_for_others(foreign)
+        for _ in range(self._options.concurrency):
+            await self._calls.put(None)
+
+    async def _feed_chunk(self, chunk: Sequence[PlannedCall]) -> list[PlannedCall]:
+        """Pass on what the ledger has, queue what is ours to fetch, return what others are fetching."""
+        hits = await self._backends.ledger.lookup([call.key for call in chunk])
+        missing = [call for call in chunk if call.key not in hits]
+        for call in chunk:
+            if call.key in hits:
+                await self._finished.put(Finished(call=call, outcome=hits[call.key], hit=True))
+        offline = [call for call in missing if call.arm_index in self._options.offline_arms]
+        for call in offline:
+            await self._finished.put(Finished(call=call, outcome=_OFFLINE, hit=False))
+        return await self._claim([call for call in missing if call.arm_index not in self._options.offline_arms])
+
+    async def _claim(self, calls: Sequence[PlannedCall]) -> list[PlannedCall]:
+        if not calls:
+            return []
+        granted = await self._backends.ledger.claim([call.key for call in calls])
+        for call in calls:
+            if call.key in granted:
+                await self._calls.put(call)
+        return [call for call in calls if call.key not in granted]
+
+    async def _wait_for_others(self, foreign: list[PlannedCall]) -> None:
+        """Wait for what other processes are fetching; take over what they give up."""
+        if foreign:
+            self._tell(WaitingForOthers(keys=len(foreign)))
+        while foreign and await self.stop.sleep(_POLL_S):
+            still: list[PlannedCall] = []
+            for start in range(0, len(foreign), _CHUNK):
+                still += await self._feed_chunk(foreign[start : start + _CHUNK])
+            foreign = still
+
+    async def _store_context(self, chunk: Sequence[PlannedCall]) -> None:
+        """Store the cases and rendered messages that the chunk brings in."""
+        redactor = self._plan.redactor
+        cases = {call.case_index: call.case for call in chunk if call.case_index > self._stored_cases}
+        if cases:
+            self._stored_cases = max(cases)
+            await self._backends.writer.add_cases([(index, redactor.case(case)) for index, case in cases.items()])
+        rendered = {call.messages_hash: redactor.messages(call.messages, call.case) for call in chunk}
+        await self._backends.writer.add_messages(rendered)
+
+    # -- calling ---------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while (call := await self._calls.get()) is not None:
+            if not self._admit():
+                await self._backends.ledger.release([call.key])
+                continue
+            try:
+                outcome = await self._call(call)
+            except asyncio.CancelledError:
+                await self._backends.ledger.release([call.key])
+                raise
+            if outcome is None:
+                await self._backends.ledger.release([call.key])
+                continue
+            self._note(outcome)
+            await self._finished.put(Finished(call=call, outcome=outcome, hit=False))
+
+    def _admit(self) -> bool:
+        if self.stop.is_set:
+            return False
+        if self._budget.admit():
+            return True
+        self.stop.stop("budget", "the budget is used up")
+        return False
+
+    async def _call(self, call: PlannedCall) -> CallOutcome | None:
+        """Return the outcome after retries, None where the run stopped in between; every admitted call is settled."""
+        outcome: CallOutcome | None = None
+        try:
+            outcome = await self._try_until_it_stands(call)
+        finally:
+            self._budget.settle(outcome.cost_usd if isinstance(outcome, Response) else None)
+        return outcome
+
+    async def _try_until_it_stands(self, call: PlannedCall) -> CallOutcome | None:
+        target = self._backends.targets[call.arm_index]
+        request = self._plan.request(call)
+        attempt, waited_s = 0, 0.0
+        while True:
+            attempt += 1
+            outcome = await target.call(request)
+            if isinstance(outcome, Response):
+                return outcome
+            wait_s = self._options.retry.wait_before_retry(outcome, attempt, waited_s, self._rng)
+            if wait_s is None:
+                return replace(outcome, attempts=attempt)
+            self._tell(CallRetried(kind=outcome.kind, wait_s=wait_s, attempt=attempt))
+            if not await self.stop.sleep(wait_s):
+                return None
+            waited_s += wait_s
+
+    def _note(self, outcome: CallOutcome) -> None:
+        failed = isinstance(outcome, CallError)
+        if isinstance(outcome, CallError) and outcome.fatal:
+            self.stop.stop("refused", outcome.message)
+        elif self._streak.note(failed=failed) and isinstance(outcome, CallError):
+            self.stop.stop("failing", f"{self._streak.limit} calls in a row failed, the last with: {outcome.message}")
+
+    async def _release_queued(self) -> None:
+        """Give up the claims of calls that no worker took, after a hurried stop."""
+        queued: list[PlannedCall | None] = []
+        while not self._calls.empty():
+            queued.append(self._calls.get_nowait())
+        keys = [call.key for call in queued if call is not None]
+        if keys:
+            await self._backends.ledger.release(keys)
+
+    async def _watch_stop(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        await self.stop.wait()
+        self._tell(
+            Stopping(
+                reason=self.stop.reason or "",
+                message=self.stop.message,
+                in_flight=self._budget.in_flight,
+                grace_s=self._options.grace_s,
+            )
+        )
+        await self.stop.wait_for_hurry(self._options.grace_s)
+        for task in tasks:
+            task.cancel()
+
+    # -- keeping ---------------------------------------------------------------------------------------------------
+
+    async def _record(self) -> None:
+        """Make batches of responses durable; only then do they go on to be scored and counted."""
+        open_ = True
+        while open_:
+            batch, open_ = await _drain(self._finished, _BATCH)
+            kept = [self._redacted(item) for item in batch]
+            await self._write_ledger(kept)
+            if kept:
+                await self._durable.put(kept)
+        await self._durable.put(None)
+
+    def _redacted(self, item: Finished) -> Finished:
+        if item.hit:
+            return item
+        return replace(item, outcome=self._plan.redactor.outcome(item.outcome, item.call.case))
+
+    async def _write_ledger(self, batch: Sequence[Finished]) -> None:
+        new = [item for item in batch if not item.hit]
+        entries = [
+            LedgerEntry(key=item.call.key, response=item.outcome) for item in new if isinstance(item.outcome, Response)
+        ]
+        failed = [item.call.key for item in new if not isinstance(item.outcome, Response)]
+        if entries:
+            await self._backends.ledger.record(entries)
+        if failed:
+            await self._backends.ledger.release(failed)
+
+    async def _score(self) -> None:
+        while (batch := await self._durable.get()) is not None:
+            scores = await self._backends.scorer.score_batch([(item.call.case, item.outcome) for item in batch])
+            records = [_to_record(item, row) for item, row in zip(batch, scores, strict=True)]
+            await self._backends.writer.append(records)
+            self.tally.add(records)
+            self._tell(SamplesDone(records=tuple(records)))
+
+
+_OFFLINE = CallError(kind="offline", message="not in the ledger, and --offline forbids calls")
+
+
+def _to_record(item: Finished, scores: Mapping[str, object]) -> SampleRecord:
+    arm_index, case_index, sample_index = item.call.where
+    return SampleRecord(
+        arm_index=arm_index,
+        case_index=case_index,
+        sample_index=sample_index,
+        key=item.call.key,
+        messages_hash=item.call.messages_hash,
+        outcome=item.outcome,
+        scores=scores,  # type: ignore[arg-type] # the scorer's own rows
+        ledger_hit=item.hit,
+    )
+
+
+async def _drain(queue: asyncio.Queue[T | None], most: int) -> tuple[list[T], bool]:
+    """Wait for one item, take what else is there; return the items and whether the queue stays open."""
+    items: list[T] = []
+    item = await queue.get()
+    while item is not None:
+        items.append(item)
+        if len(items) >= most or queue.empty():
+            return items, True
+        item = queue.get_nowait()
+    return items, False
+
+
+def _first(errors: BaseExceptionGroup[RetestError]) -> BaseException:
+    """Return the first single error of a group."""
+    first: BaseException = errors
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
