@@ -1,1 +1,1 @@
-"""Numbers to numbers; knows nothing of suites."""
+"""Numbers to numbers: how retest decides, without a word about suites. Importing a module of it loads NumPy."""
