@@ -1,0 +1,256 @@
+"""One connection to an OpenAI-compatible endpoint through the `openai` package: posts JSON, reports failures as data.
+
+The package's low-level ``post`` is used with bytes in and the raw response out: its typed layer costs three times the
+processor time per call, and would hide fields that compatible servers add. Its own retries are off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from retest.domain.json_value import JsonValue
+from retest.domain.sample import CallError
+from retest.targets.call_errors import bad_response, read_error_body, shorten, status_error
+from retest.targets.credentials import Scrubber
+from retest.targets.wire_json import dump_json, parse_json
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import AsyncOpenAI
+
+LARGEST_RESPONSE = 64 * 2**20  # bytes; an answer beyond it is a fault, and would be held in memory
+_IDLE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where to connect and as whom. `api_key` None sends no Authorization header; `key_source` is for messages."""
+
+    base_url: str = field(repr=False)
+    shown_url: str
+    api_key: str | None = field(default=None, repr=False)
+    key_source: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    organization: str | None = None
+    project: str | None = None
+    timeout_s: float = 120.0
+    concurrency: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A parsed JSON body, with how long it took and the server's name for the request."""
+
+    data: Any
+    latency_ms: float
+    request_id: str | None = None
+
+
+class _ResponseTooLargeError(Exception):
+    pass
+
+
+class Connection:
+    """Posts to one endpoint over pooled connections. Failures are returned, never raised."""
+
+    def __init__(self, client: AsyncOpenAI, endpoint: Endpoint, scrubber: Scrubber) -> None:
+        self._client = client
+        self._headers = _request_headers(endpoint)
+        self._endpoint = endpoint
+        self._scrubber = scrubber
+
+    async def post(self, path: str, body: Mapping[str, JsonValue]) -> Answer | CallError:
+        """Return the parsed answer to one request, or the error; raises only on cancellation."""
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._endpoint.timeout_s):
+                response = await self._send(path, body)
+                content = await _read(response)
+        except Exception as error:  # noqa: BLE001 - every failure of a call is data
+            return self._failure(error)
+        latency_ms = (time.perf_counter() - started) * 1000
+        return self._parse(response, content, latency_ms)
+
+    async def events(self, path: str, body: Mapping[str, JsonValue]) -> AsyncIterator[Any | CallError]:
+        """Yield the parsed server-sent events of one request; an error is the last item."""
+        try:
+            response = await self._send(path, body)
+            async for event in _events(response):
+                yield event
+        except Exception as error:  # noqa: BLE001 - every failure of a call is data
+            yield self._failure(error)
+
+    async def aclose(self) -> None:
+        """Close the connections; may be called twice."""
+        await self._client.close()
+
+    async def _send(self, path: str, body: Mapping[str, JsonValue]) -> httpx2.Response:
+        import httpx2
+
+        # As a stream, so that the size of the body can be watched while it arrives.
+        return await self._client.post(
+            path,
+            cast_to=httpx2.Response,
+            content=dump_json(body),
+            options={"headers": self._headers},
+            stream=True,
+            stream_cls=None,
+        )
+
+    def _parse(self, response: httpx2.Response, content: bytes, latency_ms: float) -> Answer | CallError:
+        kind = response.headers.get("content-type", "no content type")
+        if not content.strip():
+            return bad_response("the server answered with an empty body", status=response.status_code)
+        try:
+            data = parse_json(content)
+        except ValueError:
+            shown = self._scrubber.scrub(shorten(content[:200].decode("utf-8", "replace")))
+            return bad_response(f"the server's answer is no JSON ({kind}): {shown}", status=response.status_code)
+        return Answer(data=data, latency_ms=latency_ms, request_id=response.headers.get("x-request-id"))
+
+    def _failure(self, error: Exception) -> CallError:
+        found = describe_failure(error, self._endpoint)
+        return self.scrub(found)
+
+    def scrub(self, error: CallError) -> CallError:
+        """Return the error with every credential taken out of its message."""
+        return replace(error, message=self._scrubber.scrub(error.message))
+
+
+def describe_failure(error: Exception, endpoint: Endpoint) -> CallError:
+    """Return what an exception of the client library means."""
+    import httpx2
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return _refusal(error, endpoint)
+    if isinstance(error, _ResponseTooLargeError):
+        return replace(bad_response(f"the answer is larger than {LARGEST_RESPONSE >> 20} MB"), retryable=False)
+    if isinstance(error, TimeoutError):
+        message = f"no answer from {endpoint.shown_url} within {endpoint.timeout_s:g} s"
+        return CallError(kind="timeout", message=message, retryable=True)
+    if isinstance(error, openai.APIConnectionError | httpx2.HTTPError | OSError):
+        return _connection_error(error, endpoint)
+    return CallError(kind="bad_request", message=f"the request could not be sent: {type(error).__name__}: {error}")
+
+
+def _refusal(error: Any, endpoint: Endpoint) -> CallError:
+    response: httpx2.Response = error.response
+    body = read_error_body(response.content)
+    found = status_error(response.status_code, body, response.headers, time.time())
+    if found.kind in {"authentication", "permission"} and endpoint.key_source is not None:
+        message = f"{endpoint.shown_url} refused the key in {endpoint.key_source}: {found.message}"
+        return replace(found, message=message)
+    if found.kind == "not_found":
+        return replace(found, message=f"{response.request.url.path} at {endpoint.shown_url}: {found.message}")
+    return found
+
+
+def _connection_error(error: Exception, endpoint: Endpoint) -> CallError:
+    """Tell time-outs from broken connections by the root cause: the layers between confuse the two."""
+    import aiohttp
+
+    causes = _causes(error)
+    told = next((cause for cause in causes if isinstance(cause, aiohttp.ClientError)), causes[-1])
+    if any(isinstance(cause, aiohttp.ServerTimeoutError | TimeoutError) for cause in causes):
+        message = f"no answer from {endpoint.shown_url} within {endpoint.timeout_s:g} s"
+        return CallError(kind="timeout", message=message, retryable=True)
+    reason = shorten(str(told)) or type(told).__name__
+    return CallError(kind="connection", message=f"connection to {endpoint.shown_url}: {reason}", retryable=True)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    return chain
+
+
+async def _read(response: httpx2.Response) -> bytes:
+    """Return the decoded body, up to the limit."""
+    content = bytearray()
+    try:
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > LARGEST_RESPONSE:
+                raise _ResponseTooLargeError
+    finally:
+        await response.aclose()
+    return bytes(content)
+
+
+async def _events(response: httpx2.Response) -> AsyncIterator[Any]:
+    """Yield the JSON of each ``data:`` line; lines end at LF alone, for U+2028 may stand inside a text."""
+    pending = b""
+    try:
+        async for chunk in response.aiter_bytes():
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                data = line.strip().removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+                if data == b"[DONE]":
+                    return
+                if data:
+                    yield parse_json(data)
+    finally:
+        await response.aclose()
+
+
+def _request_headers(endpoint: Endpoint) -> dict[str, Any]:
+    from openai import omit
+
+    headers: dict[str, Any] = {"Content-Type": "application/json"}
+    if endpoint.api_key is None and "authorization" not in {name.lower() for name in endpoint.headers}:
+        headers["Authorization"] = omit
+    return headers
+
+
+def http_client(endpoint: Endpoint) -> httpx2.AsyncClient:
+    """Return a client over aiohttp with one pooled connection per concurrent call."""
+    import httpx2
+    from openai import DefaultAioHttpClient
+
+    limits = httpx2.Limits(
+        max_connections=endpoint.concurrency,
+        max_keepalive_connections=endpoint.concurrency,
+        keepalive_expiry=_IDLE_S,
+    )
+    return DefaultAioHttpClient(timeout=timeout(endpoint), limits=limits, event_hooks={"response": [_limit_body]})
+
+
+def timeout(endpoint: Endpoint) -> httpx2.Timeout:
+    """Return the time limits; waiting for a free connection is bounded by the whole call's limit alone."""
+    import httpx2
+
+    return httpx2.Timeout(endpoint.timeout_s, pool=None)
+
+
+async def _limit_body(response: httpx2.Response) -> None:
+    """Refuse a body that announces too large a size; error bodies are read whole by the library."""
+    length = response.headers.get("content-length", "")
+    if length.isdigit() and int(length) > LARGEST_RESPONSE:
+        await response.aclose()
+        raise _ResponseTooLargeError
+
+
+def connect(endpoint: Endpoint, scrubber: Scrubber) -> Connection:
+    """Return a connection to an endpoint that takes a bearer key, or none."""
+    from openai import AsyncOpenAI
+
+    client = AsyncOpenAI(
+        api_key=endpoint.api_key or "none",
+        base_url=endpoint.base_url,
+        organization=endpoint.organization or "",
+        project=endpoint.project or "",
+        timeout=timeout(endpoint),
+        max_retries=0,
+        default_headers=endpoint.headers,
+        http_client=http_client(endpoint),
+    )
+    # Given as "" above, for None would make the library read the process's environment on its own.
+    client.organization = endpoint.organization
+    client.project = endpoint.project
+    return Connection(client, endpoint, scrubber)
