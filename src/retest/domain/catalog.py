@@ -19,6 +19,7 @@ class MetricInfo:
     Attributes:
         options: its options as a pydantic model class (loaded on demand; ``extra="forbid"``).
         needs_expected: it cannot judge a case without `expected`.
+        instead_of_expected: options any of which, when given, stands in for `expected`.
         needs_model: it makes paid calls.
         runs_code: it runs the user's own code (refused for untrusted suites).
         low, high: the range of its values; None where unbounded.
@@ -30,6 +31,7 @@ class MetricInfo:
     summary: str
     options: Callable[[], Any]
     needs_expected: bool = False
+    instead_of_expected: tuple[str, ...] = ()
     needs_model: bool = False
     runs_code: bool = False
     low: float | None = 0.0
