@@ -77,6 +77,18 @@ class CaseSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorstCase:
+    """A case worth looking at first, with one of its answers."""
+
+    arm: str
+    case_id: str
+    metric: str
+    value: float
+    expected: str | None
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArmSummary:
     """One arm: metrics, errors by kind, latency (ms), tokens and cost over its samples."""
 
@@ -117,5 +129,6 @@ class RunSummary:
 
     arms: tuple[ArmSummary, ...] = ()
     limits: tuple[LimitResult, ...] = ()
+    worst: tuple[WorstCase, ...] = ()
     notes: tuple[str, ...] = ()
     extra: Mapping[str, JsonValue] = field(default_factory=dict)

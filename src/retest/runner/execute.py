@@ -77,9 +77,14 @@ class Execution:
     """One execution of one plan."""
 
     def __init__(
-        self, plan: RunPlan, backends: Backends, options: ExecutionOptions, listener: Listener = ignore_events
+        self,
+        plan: RunPlan,
+        backends: Backends,
+        options: ExecutionOptions,
+        listener: Listener = ignore_events,
+        stop: StopSignal | None = None,
     ) -> None:
-        self.stop = StopSignal()
+        self.stop = stop or StopSignal()
         self.tally = Tally(arms=len(plan.arms))
         self._plan = plan
         self._backends = backends

@@ -1,0 +1,47 @@
+"""`retest check`."""
+
+from __future__ import annotations
+
+from retest.cli import options as opt
+from retest.errors import ExitCode
+
+
+def command(
+    suites: opt.Suites = None,
+    overrides: opt.Overrides = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> ExitCode:
+    """Check suites, prompts and datasets offline; every mistake at once, each with its place.
+
+    [bold]Examples[/bold]
+
+        retest check
+
+        retest check evals/support.yaml support/ja
+
+        retest check --json
+    """
+    from retest.cli.config import open_workspace
+    from retest.cli.console import print_problems, stdout
+    from retest.cli.run_suites import print_json
+    from retest.report.escape import one_line
+    from retest.report.json_report import problem_document
+    from retest.report.numbers import plural
+    from retest.workflows.check import check_suites
+
+    result = check_suites(suites or [], open_workspace(), overrides or [])
+    code = ExitCode.USAGE if result.errors else ExitCode.PASSED
+    if as_json:
+        print_json({**problem_document(result.problems, code), "suites": [suite.name for suite in result.suites]})
+        return code
+    print_problems(result.problems)
+    if not quiet:
+        for suite in result.suites:
+            size = f"{plural(len(suite.cases), 'case')}, {plural(len(suite.arms), 'arm')}"
+            stdout().print(
+                f"ok  {one_line(suite.name)}  ({size}, {plural(len(suite.metrics), 'metric')})", markup=False
+            )
+    if result.errors:
+        stdout().print(plural(len(result.errors), "error"), style="bold red")
+    return code

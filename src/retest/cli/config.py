@@ -1,0 +1,37 @@
+"""Flags, environment and files to a Workspace: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from retest.workflows.settings import find_root, load_settings
+from retest.workflows.workspace import Workspace
+
+
+def open_workspace(**flags: object | None) -> Workspace:
+    """Return the workspace of this command; flags that are None leave the setting as it is.
+
+    Raises:
+        SettingsError: a setting is unknown or of the wrong kind.
+    """
+    cwd = Path.cwd()
+    env = read_env(cwd)
+    return Workspace(cwd=cwd, settings=load_settings(cwd, env, flags), env=env, command=_command())
+
+
+def read_env(cwd: Path) -> Mapping[str, str]:
+    """Return the environment over what ``.env`` in the project's root adds; the real environment wins."""
+    path = find_root(cwd) / ".env"
+    if not path.is_file():
+        return dict(os.environ)
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in {**dotenv_values(path), **os.environ}.items() if value is not None}
+
+
+def _command() -> str:
+    return shlex.join(["retest", *sys.argv[1:]])

@@ -1,0 +1,54 @@
+"""Rich consoles for this process: colours where a terminal wants them, plain text where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from retest.errors import Problem
+from retest.report.escape import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STYLE = {"error": "bold red", "warning": "bold yellow"}
+
+
+@cache
+def stdout() -> Console:
+    """Return the console for results."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+@cache
+def stderr() -> Console:
+    """Return the console for progress and problems."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def print_problems(problems: Iterable[Problem]) -> None:
+    """Print problems on stderr: what, where, what was expected, how to fix it."""
+    for problem in problems:
+        _print_problem(problem)
+
+
+def _print_problem(problem: Problem) -> None:
+    from rich.text import Text
+
+    text = Text()
+    text.append(f"{problem.severity}: ", _STYLE[problem.severity])
+    text.append(visible(problem.message), "bold")
+    if problem.where is not None:
+        text.append(f"\n  {visible(str(problem.where))}", "cyan")
+    for detail in problem.details:
+        text.append(f"\n  {visible(detail)}")
+    if problem.fix is not None:
+        text.append("\n  fix: ", "green")
+        text.append(visible(problem.fix))
+    text.append(f"  [{problem.slug}]", "dim")
+    stderr().print(text, soft_wrap=True)

@@ -1,0 +1,44 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Suites = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Suite files, folders, or name prefixes such as support/ja. Default: every suite below evals/."
+    ),
+]
+RunId = Annotated[str, typer.Argument(help="A run: its id, the start of it, a tag, or 'latest'.")]
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", help="SQLite file or postgresql:// URL.", rich_help_panel="Settings")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the suite for this run, e.g. target.temperature=0."),
+]
+Arm = Annotated[str | None, typer.Option("--arm", help="Only this arm, prompt/target.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")]
+
+
+def parse_pairs(pairs: list[str], flag: str) -> dict[str, str]:
+    """Return ``NAME=VALUE`` arguments as a mapping.
+
+    Raises:
+        UsageError: one of them has no ``=``.
+    """
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        from retest.errors import Problem, UsageError
+
+        raise UsageError(
+            Problem(slug="pair-format", message=f"{flag} {wrong[0]!r} has no '='", fix=f"write {flag} name=value")
+        )
+    return dict(pair.split("=", 1) for pair in pairs)

@@ -1,0 +1,150 @@
+"""What `retest run` does once its flags are read: check, run one suite after the other, show, exit."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from retest.cli.console import print_problems, stderr, stdout
+from retest.cli.progress import RunProgress
+from retest.domain.suite import Suite
+from retest.errors import ExitCode, Problem, RetestError, SuiteError, worst_exit_code
+from retest.report.json_report import dump_json, plan_document, problem_document, run_document
+from retest.runner.stopping import StopSignal
+from retest.workflows.check import check_suites
+from retest.workflows.run import RunOptions, RunOutcome, run_suite
+from retest.workflows.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Display:
+    """How much is shown, and to whom."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+def run_selected(
+    selectors: Sequence[str],
+    overrides: Sequence[str],
+    run_options: RunOptions,
+    workspace: Workspace,
+    display: Display,
+) -> ExitCode:
+    """Check the selected suites, run the sound ones if all are sound, and return the exit code of all.
+
+    Raises:
+        RetestError: nothing could be run; with ``--json`` the problems are printed as JSON first.
+    """
+    try:
+        checked = check_suites(selectors, workspace, overrides)
+        if not display.quiet:
+            print_problems(checked.warnings)
+        if checked.errors:
+            raise SuiteError(*checked.errors)
+        outcomes, failures = _run_all(checked.suites, run_options, workspace, display)
+    except RetestError as error:
+        if display.as_json:
+            print_json(problem_document(error.problems, error.exit_code))
+        raise
+    code = worst_exit_code(*(outcome.exit_code for outcome in outcomes), *(error.exit_code for error in failures))
+    if display.as_json:
+        _print_documents(outcomes, failures, code)
+    return code
+
+
+def _run_all(
+    suites: Sequence[Suite], run_options: RunOptions, workspace: Workspace, display: Display
+) -> tuple[list[RunOutcome], list[RetestError]]:
+    """Run one suite after the other; one that cannot run does not keep the others from running."""
+    outcomes: list[RunOutcome] = []
+    failures: list[RetestError] = []
+    for suite in suites:
+        try:
+            outcome = run_one(suite, run_options, workspace, display)
+        except RetestError as error:
+            if len(suites) == 1:
+                raise
+            print_problems(error.problems)
+            failures.append(error)
+            continue
+        outcomes.append(outcome)
+        _show(outcome, display)
+        if outcome.stop_reason == "interrupt":
+            break
+    return outcomes, failures
+
+
+def run_one(suite: Suite, run_options: RunOptions, workspace: Workspace, display: Display) -> RunOutcome:
+    """Run one suite with progress on stderr; Ctrl-C and SIGTERM stop it in order."""
+
+    async def _main(progress: RunProgress) -> RunOutcome:
+        stop = StopSignal()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            _on_signal(loop, number, stop)
+        return await run_suite(suite, run_options, workspace, listener=progress, stop=stop)
+
+    quiet = display.quiet or (display.as_json and not stderr().is_terminal)
+    with RunProgress(quiet=quiet, verbose=display.verbose) as progress:
+        return asyncio.run(_main(progress))
+
+
+def _on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, stop: StopSignal) -> None:
+    def interrupt() -> None:
+        stop.stop("interrupt", "interrupted")
+
+    try:
+        loop.add_signal_handler(number, interrupt)
+    except NotImplementedError:  # Windows: the handler runs between bytecodes, the loop is told from there
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(interrupt))
+
+
+def _show(outcome: RunOutcome, display: Display) -> None:
+    from retest.report.terminal import run_result
+
+    if outcome.run is not None and outcome.summary is not None and not display.as_json:
+        stdout().print(run_result(outcome.run, outcome.summary, verbose=display.verbose))
+    _say_how_it_ended(outcome)
+
+
+def _say_how_it_ended(outcome: RunOutcome) -> None:
+    if outcome.stop_reason is None or outcome.run is None:
+        return
+    resume = outcome.run.provenance.command or f"retest run {outcome.suite.path}"
+    slug, what = _STOPPED[outcome.stop_reason]
+    details = () if outcome.stop_reason == "interrupt" else (outcome.stop_message,)
+    kept = f"{outcome.run.counts.samples:,} of {outcome.run.planned:,} samples are stored"
+    problem = Problem(slug=slug, message=what, details=(*details, kept), fix=f"resume with: {resume}")
+    print_problems([problem])
+
+
+_STOPPED = {
+    "interrupt": ("run-interrupted", "the run was interrupted"),
+    "refused": ("run-refused", "the endpoint refuses every call"),
+    "failing": ("run-failing", "the endpoint keeps failing"),
+    "budget": ("run-budget", "the budget ended the run"),
+}
+
+
+def _print_documents(outcomes: Sequence[RunOutcome], failures: Sequence[RetestError], code: ExitCode) -> None:
+    documents = [
+        run_document(outcome.run, outcome.summary)
+        if outcome.run is not None and outcome.summary is not None
+        else plan_document(outcome.plan)
+        for outcome in outcomes
+    ]
+    documents += [problem_document(error.problems, error.exit_code) for error in failures]
+    if len(documents) == 1:
+        print_json(documents[0])
+    else:
+        print_json({"suites": documents, "exit_code": int(code)})
+
+
+def print_json(document: object) -> None:
+    """Print one JSON object on stdout."""
+    sys.stdout.write(dump_json(document) + "\n")

@@ -1,0 +1,99 @@
+"""Absolute limits of the gate, judged on a mean with its interval, and the exit code of a run on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from retest.domain.suite import GatePolicy
+from retest.domain.summary import ArmSummary, LimitResult, MetricSummary, RunSummary
+from retest.errors import ExitCode, worst_exit_code
+
+Judgement = Literal["pass", "fail", "inconclusive"]
+
+
+def judge_minimum(minimum: float, low: float | None, high: float | None) -> Judgement:
+    """Return whether a mean is at least `minimum`: surely below fails, surely at or above passes.
+
+    Args:
+        minimum: the limit.
+        low: lower end of the mean's interval, None where nothing bounds it.
+        high: upper end of the interval.
+    """
+    if low is not None and low >= minimum:
+        return "pass"
+    if high is not None and high < minimum:
+        return "fail"
+    return "inconclusive"
+
+
+def judge_maximum(maximum: float, low: float | None, high: float | None) -> Judgement:
+    """Return whether a mean is at most `maximum`; see `judge_minimum`."""
+    return judge_minimum(-maximum, None if high is None else -high, None if low is None else -low)
+
+
+def judge_limits(arms: Sequence[ArmSummary], gate: GatePolicy) -> tuple[LimitResult, ...]:
+    """Judge every absolute limit of the gate on every arm."""
+    return tuple(
+        result
+        for arm in arms
+        for metric in arm.metrics
+        if metric.name in gate.metrics
+        for result in _metric_limits(arm.name, metric, gate)
+    )
+
+
+def _metric_limits(arm: str, metric: MetricSummary, gate: GatePolicy) -> Iterator[LimitResult]:
+    limits = gate.metrics[metric.name]
+    for kind, value, judge in (("min", limits.min, judge_minimum), ("max", limits.max, judge_maximum)):
+        if value is not None:
+            yield LimitResult(
+                arm=arm,
+                metric=metric.name,
+                limit=kind,
+                value=value,
+                mean=metric.mean,
+                low=metric.low,
+                high=metric.high,
+                judgement="inconclusive" if metric.mean is None else judge(value, metric.low, metric.high),
+            )
+
+
+def run_exit_code(summary: RunSummary, gate: GatePolicy, planned: int) -> ExitCode:
+    """Return the code of a run that was not cut short, before any comparison.
+
+    Args:
+        summary: of all arms, its limits already judged.
+        gate: the suite's policy.
+        planned: samples the plan held; fewer stored ones are an incomplete run.
+    """
+    codes = [_arm_code(arm, gate) for arm in summary.arms]
+    if sum(arm.samples for arm in summary.arms) < planned:
+        codes.append(ExitCode.INCOMPLETE)
+    codes.extend(_limit_code(result, gate) for result in summary.limits)
+    return worst_exit_code(*codes)
+
+
+def _arm_code(arm: ArmSummary, gate: GatePolicy) -> ExitCode:
+    if arm.samples == 0 or arm.cases < gate.min_cases:
+        return ExitCode.NOTHING_TO_JUDGE
+    if arm.errors / arm.samples > gate.max_error_rate:
+        return ExitCode.INCOMPLETE
+    if any(_fails_too_often(metric, gate.max_error_rate) for metric in arm.metrics):
+        return ExitCode.INCOMPLETE
+    if not any(metric.n_cases for metric in arm.metrics):
+        return ExitCode.NOTHING_TO_JUDGE
+    return ExitCode.PASSED
+
+
+def _fails_too_often(metric: MetricSummary, limit: float) -> bool:
+    tried = metric.n_samples + metric.failures
+    return tried > 0 and metric.failures / tried > limit
+
+
+def _limit_code(result: LimitResult, gate: GatePolicy) -> ExitCode:
+    if result.judgement == "fail":
+        return ExitCode.GATE_FAILED
+    if result.judgement == "inconclusive" and gate.block == "unproven":
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.PASSED

@@ -1,0 +1,25 @@
+"""Makes untrusted text safe to show: control sequences and direction overrides become visible."""
+
+from __future__ import annotations
+
+import re
+
+# C0 without tab and newline, DEL, C1, bidirectional overrides and isolates, line and paragraph separators, surrogates.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Return the text with every character that could steer a terminal written out, as ``\x1b`` or ``\u202e``."""
+    return _UNSAFE.sub(_spell, text)
+
+
+def one_line(text: str) -> str:
+    """Return the visible text on one line: newlines as ``⏎``, tabs as a blank."""
+    return visible(text).replace("\n", "⏎").replace("\t", " ")
+
+
+def _spell(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - the last two-digit code

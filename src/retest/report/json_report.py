@@ -1,0 +1,128 @@
+"""Results as JSON, for scripts: names and shapes that stay."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping
+
+from retest.domain.run import Run
+from retest.domain.summary import ArmSummary, MetricSummary, RunSummary
+from retest.errors import ExitCode, Problem
+
+_METRIC_FIELDS = (
+    "mean",
+    "low",
+    "high",
+    "median",
+    "p10",
+    "p90",
+    "sd",
+    "within_sd",
+    "pass_rate",
+    "sample_pass_rate",
+    "n_cases",
+    "n_samples",
+    "not_applicable",
+    "direction",
+    "signature",
+)
+_ARM_FIELDS = (
+    "cases",
+    "samples",
+    "errors",
+    "errors_by_kind",
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "identical_repeats",
+    "models",
+    "pareto",
+)
+
+
+def run_document(run: Run, summary: RunSummary) -> dict[str, object]:
+    """Return one run: counts, and metrics per arm (at the top level too where there is one arm)."""
+    arms = {arm.name: arm_document(arm) for arm in summary.arms}
+    document: dict[str, object] = {
+        "run": run.run_id,
+        "suite": run.suite,
+        "status": run.status,
+        "cases": run.counts.cases,
+        "samples": run.counts.samples,
+        "errors": run.counts.errors,
+        "calls": run.counts.calls,
+        "ledger_hits": run.counts.ledger_hits,
+        "cost_usd": run.counts.cost_usd,
+        "input_tokens": run.counts.input_tokens,
+        "output_tokens": run.counts.output_tokens,
+        "planned": run.planned,
+        "draw": run.draw,
+        "exit_code": run.exit_code,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "arms": arms,
+        "limits": [dataclasses.asdict(limit) for limit in summary.limits],
+        "notes": list(summary.notes),
+    }
+    if len(summary.arms) == 1:
+        document["metrics"] = arms[summary.arms[0].name]["metrics"]
+    return document
+
+
+def arm_document(arm: ArmSummary) -> dict[str, object]:
+    """Return one arm with its metrics by name."""
+    document: dict[str, object] = {name: getattr(arm, name) for name in _ARM_FIELDS}
+    document["metrics"] = {metric.name: metric_document(metric) for metric in arm.metrics}
+    document["slices"] = [dataclasses.asdict(part) for part in arm.slices]
+    return document
+
+
+def metric_document(metric: MetricSummary) -> dict[str, object]:
+    """Return one metric's numbers."""
+    document: dict[str, object] = {name: getattr(metric, name) for name in _METRIC_FIELDS}
+    document["metric_failures"] = metric.failures
+    return document
+
+
+def plan_document(plan: object) -> dict[str, object]:
+    """Return a plan (any dataclass of the runner's) as a dry run prints it."""
+    document = dataclasses.asdict(plan)  # type: ignore[call-overload] # a dataclass by contract
+    return {**document, "dry_run": True, "exit_code": 0}
+
+
+def problem_document(problems: Iterable[Problem], code: ExitCode) -> dict[str, object]:
+    """Return why nothing was run."""
+    return {
+        "exit_code": int(code),
+        "problems": [
+            {
+                "slug": problem.slug,
+                "severity": problem.severity,
+                "message": problem.message,
+                "where": None if problem.where is None else dataclasses.asdict(problem.where),
+                "details": list(problem.details),
+                "fix": problem.fix,
+            }
+            for problem in problems
+        ],
+    }
+
+
+def dump_json(document: object) -> str:
+    """Return strict JSON: no NaN, non-ASCII as it is, lone surrogates escaped."""
+    text = json.dumps(_strict(document), ensure_ascii=False, indent=2)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _strict(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return value

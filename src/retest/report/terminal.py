@@ -1,0 +1,209 @@
+"""A run's result on the terminal: right at 80 columns, with wide characters, and through a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from retest.domain.run import Run
+from retest.domain.summary import ArmSummary, LimitResult, MetricSummary, RunSummary, WorstCase
+from retest.report.escape import one_line
+from retest.report.numbers import (
+    MISSING,
+    format_cost,
+    format_count,
+    format_interval,
+    format_latency,
+    format_share,
+    format_value,
+    plural,
+)
+
+_BARS = "▁▂▃▄▅▆▇█"
+_STATUS_STYLE = {"complete": "green", "incomplete": "yellow", "interrupted": "yellow", "running": "cyan"}
+_JUDGEMENT_STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+
+
+def run_result(run: Run, summary: RunSummary, *, verbose: bool = False) -> RenderableType:
+    """Return everything that `retest run` shows at its end, and `retest show` again."""
+    parts: list[RenderableType] = [Text(), _headline(run), metric_table(summary.arms)]
+    if len(summary.arms) > 1:
+        parts.append(selection_table(summary.arms))
+    else:
+        parts.extend(_usage_line(arm) for arm in summary.arms)
+    parts.extend(_limit_line(limit) for limit in summary.limits)
+    parts.extend(Text(f"note: {one_line(note)}", "yellow") for note in summary.notes)
+    if verbose:
+        parts.extend(_slice_table(arm) for arm in summary.arms if arm.slices)
+    if summary.worst:
+        parts.append(worst_table(summary.worst))
+    parts.append(_next_steps(run, summary))
+    return Group(*parts)
+
+
+def _headline(run: Run) -> Text:
+    counts = run.counts
+    text = Text()
+    text.append(one_line(run.suite), "bold")
+    text.append(f"  {run.run_id}  ")
+    text.append(run.status, _STATUS_STYLE[run.status])
+    text.append(f"\n{plural(counts.cases, 'case')}, {plural(counts.samples, 'sample')}")
+    if counts.errors:
+        text.append(f", {plural(counts.errors, 'error')}", "bold red")
+    text.append(f"; {plural(counts.calls, 'call')} made, {format_count(counts.ledger_hits)} from the ledger")
+    if counts.calls and (counts.cost_usd or counts.unpriced_calls) and counts.input_tokens:
+        text.append(f", cost {format_cost(counts.cost_usd)}")
+    return text
+
+
+def metric_table(arms: Sequence[ArmSummary]) -> Table:
+    """Return metrics as rows (and arms below each metric), the numbers right-aligned."""
+    several = len(arms) > 1
+    failures = any(metric.failures or metric.not_applicable for arm in arms for metric in arm.metrics)
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    table.add_column("metric", overflow="fold", min_width=6)
+    if several:
+        table.add_column("arm", overflow="fold", min_width=8)
+    for name in ("mean", "95% interval", "within", "pass"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if failures:
+        table.add_column("failed", justify="right", no_wrap=True)
+    table.add_column("cases", no_wrap=True)
+    for number, name in enumerate(_metric_names(arms)):
+        if several and number:
+            table.add_row()
+        for row, (arm, metric) in enumerate(_of_metric(arms, name)):
+            cells = [Text(one_line(name) if row == 0 else "")]
+            cells += [Text(one_line(arm.name))] if several else []
+            table.add_row(*cells, *_metric_cells(metric, failures=failures))
+    return table
+
+
+def _metric_names(arms: Sequence[ArmSummary]) -> list[str]:
+    return list(dict.fromkeys(metric.name for arm in arms for metric in arm.metrics))
+
+
+def _of_metric(arms: Sequence[ArmSummary], name: str) -> Iterator[tuple[ArmSummary, MetricSummary]]:
+    for arm in arms:
+        for metric in arm.metrics:
+            if metric.name == name:
+                yield arm, metric
+
+
+def _metric_cells(metric: MetricSummary, *, failures: bool) -> list[Text]:
+    low, high = metric.range_low, metric.range_high
+    cells = [
+        Text(format_value(metric.mean, low=low, high=high), "bold"),
+        Text(format_interval(metric.low, metric.high, scale=(low, high)), "dim"),
+        Text(format_value(metric.within_sd, low=low, high=high)),
+        Text(format_share(metric.pass_rate)),
+    ]
+    if failures:
+        cells.append(_failure_cell(metric))
+    cells.append(Text(histogram_bars(metric.histogram), "cyan"))
+    return cells
+
+
+def _failure_cell(metric: MetricSummary) -> Text:
+    text = Text(str(metric.failures) if metric.failures else MISSING, "bold red" if metric.failures else "")
+    if metric.not_applicable:
+        text.append(f" ({metric.not_applicable} n/a)", "dim")
+    return text
+
+
+def histogram_bars(counts: Sequence[int]) -> str:
+    """Return counts as bars of text; an empty bin is a blank, any case at all shows."""
+    top = max(counts, default=0)
+    if top == 0:
+        return ""
+    return "".join(" " if count == 0 else _BARS[(count * (len(_BARS) - 1) + top - 1) // top] for count in counts)
+
+
+def selection_table(arms: Sequence[ArmSummary]) -> Table:
+    """Return quality, latency and cost per arm; the ones that no other beats in everything are marked."""
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", title_justify="left")
+    table.add_column("arm", overflow="fold")
+    for name in ("errors", "latency p50", "p95", "tokens in/out", "cost"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    for arm in arms:
+        table.add_row(
+            Text(one_line(arm.name)),
+            Text(format_count(arm.errors), "bold red" if arm.errors else ""),
+            format_latency(arm.latency_p50_ms),
+            format_latency(arm.latency_p95_ms),
+            f"{format_count(arm.input_tokens)}/{format_count(arm.output_tokens)}",
+            format_cost(arm.cost_usd) if arm.cost_usd is not None else MISSING,
+            Text("worth choosing" if arm.pareto else "", "green"),
+        )
+    return table
+
+
+def _usage_line(arm: ArmSummary) -> Text:
+    parts = []
+    if arm.latency_p50_ms is not None:
+        parts.append(f"latency {format_latency(arm.latency_p50_ms)} (p95 {format_latency(arm.latency_p95_ms)})")
+    if arm.input_tokens is not None:
+        parts.append(f"tokens {format_count(arm.input_tokens)} in, {format_count(arm.output_tokens)} out")
+    if arm.cost_usd is not None:
+        parts.append(f"cost {format_cost(arm.cost_usd)}")
+    parts.extend(f"{plural(count, 'error')}: {one_line(kind)}" for kind, count in arm.errors_by_kind.items())
+    return Text("; ".join(parts), "dim")
+
+
+def _limit_line(limit: LimitResult) -> Text:
+    sign = ">=" if limit.limit == "min" else "<="
+    text = Text(f"{one_line(limit.arm)} {one_line(limit.metric)} {sign} {limit.value:g}: ")
+    text.append(limit.judgement, _JUDGEMENT_STYLE[limit.judgement])
+    interval = format_interval(limit.low, limit.high, scale=(0.0, 1.0))
+    text.append(f" (mean {format_value(limit.mean)}, interval {interval})", "dim")
+    return text
+
+
+def _slice_table(arm: ArmSummary) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for name in ("slice", "metric"):
+        table.add_column(name, overflow="fold")
+    for name in ("cases", "mean", "95% interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for part in arm.slices:
+        table.add_row(
+            Text(one_line(f"{part.kind} {part.name}")),
+            Text(one_line(part.metric)),
+            format_count(part.n_cases),
+            format_value(part.mean),
+            format_interval(part.low, part.high, scale=(0.0, 1.0)),
+        )
+    return table
+
+
+def worst_table(worst: Sequence[WorstCase]) -> Table:
+    """Return the cases to look at first: expected answer beside one that was given."""
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", expand=False)
+    table.add_column("worst cases", overflow="ellipsis", no_wrap=True, max_width=24)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("expected", overflow="ellipsis", no_wrap=True, max_width=20)
+    table.add_column("answer", overflow="ellipsis", no_wrap=True)
+    for case in worst:
+        table.add_row(
+            Text(one_line(case.case_id)),
+            format_value(case.value),
+            Text(one_line(case.expected or MISSING)),
+            Text(one_line(case.output[:200])),
+        )
+    return table
+
+
+def _next_steps(run: Run, summary: RunSummary) -> Text:
+    text = Text("\nnext: ", "bold")
+    if summary.worst:
+        text.append(f"retest show {run.run_id} --case {one_line(summary.worst[0].case_id)}", "cyan")
+    else:
+        text.append(f"retest show {run.run_id} --sort value", "cyan")
+    if any(arm.errors for arm in summary.arms):
+        text.append("  |  ")
+        text.append(f"retest show {run.run_id} --errors", "cyan")
+    return text

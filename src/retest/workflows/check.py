@@ -1,0 +1,80 @@
+"""Reads and checks suites offline: every problem of every file at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from retest.domain.suite import Suite
+from retest.errors import Problem, RetestError, SuiteError
+from retest.metrics.base import Metric
+from retest.metrics.registry import build_metric
+from retest.suites.load import load_suites
+from retest.workflows.catalog import load_catalog
+from retest.workflows.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """The suites that are sound, and everything found on the way."""
+
+    suites: tuple[Suite, ...] = ()
+    problems: tuple[Problem, ...] = field(default_factory=tuple)
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Return the problems that forbid a run."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """Return the problems that a run only mentions."""
+        return tuple(problem for problem in self.problems if problem.severity == "warning")
+
+
+def check_suites(selectors: Sequence[str], workspace: Workspace, overrides: Sequence[str] = ()) -> CheckResult:
+    """Read the suites that the selectors name, and check all that needs no call.
+
+    Raises:
+        UsageError: a selector matches nothing, or an override fits nowhere.
+    """
+    loaded = load_suites(selectors, load_catalog(), cwd=workspace.cwd, overrides=overrides)
+    problems = list(loaded.problems)
+    sound: list[Suite] = []
+    for suite in loaded.suites:
+        found = _metric_problems(suite)
+        problems.extend(found)
+        if not found:
+            sound.append(suite)
+    return CheckResult(suites=tuple(sound), problems=tuple(problems))
+
+
+def build_metrics(suite: Suite) -> dict[str, Metric[Any]]:
+    """Return the suite's metrics by name.
+
+    Raises:
+        SuiteError: files that metrics need are missing or broken; all of them at once.
+    """
+    metrics: dict[str, Metric[Any]] = {}
+    problems: list[Problem] = []
+    for spec in suite.metrics:
+        try:
+            metrics[spec.name] = build_metric(spec)
+        except RetestError as error:
+            problems.extend(error.problems)
+    if problems:
+        for metric in metrics.values():
+            metric.close()
+        raise SuiteError(*problems)
+    return metrics
+
+
+def _metric_problems(suite: Suite) -> tuple[Problem, ...]:
+    try:
+        metrics = build_metrics(suite)
+    except SuiteError as error:
+        return error.problems
+    for metric in metrics.values():
+        metric.close()
+    return ()

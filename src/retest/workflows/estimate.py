@@ -1,0 +1,138 @@
+"""The plan before any spending: what is already paid for, and what the rest would take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from retest.domain.json_value import JsonValue, canonical_json
+from retest.domain.sample import Usage
+from retest.domain.suite import Arm
+from retest.errors import NothingToJudgeError, Problem, UsageError
+from retest.runner.plan import PlannedCall, RunPlan
+from retest.store.base import Ledger
+from retest.targets.prices import PriceTable
+
+_CHUNK = 1000
+_ASSUMED_OUTPUT_TOKENS = 256  # where the prompt sets no max_tokens
+_LATIN_CHARACTERS_PER_TOKEN = 4  # about right for English in today's tokenisers; one CJK character is about one token
+
+
+@dataclass(slots=True, kw_only=True)
+class ArmEstimate:
+    """One arm: calls to make and the tokens they would take."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class PlanEstimate:
+    """What a plan holds. `cost_usd` is None as soon as one arm's price is unknown."""
+
+    cases: int = 0
+    planned: int = 0
+    in_ledger: int = 0
+    arms: list[ArmEstimate] = field(default_factory=list)
+    cost_usd: float | None = None
+    call_usd: float = 0.0
+    unpriced_arms: list[str] = field(default_factory=list)
+
+    @property
+    def tokens(self) -> int:
+        """Return the tokens of all calls to make, estimated."""
+        return sum(arm.input_tokens + arm.output_tokens for arm in self.arms)
+
+
+async def estimate_plan(plan: RunPlan, ledger: Ledger, prices: PriceTable, paid: Sequence[bool]) -> PlanEstimate:
+    """Walk the plan once without calling anything.
+
+    Args:
+        plan: to look through.
+        ledger: is asked which keys it knows.
+        prices: for the cost.
+        paid: per arm, whether its calls cost money; a recording's do not.
+
+    Raises:
+        UsageError: a selected case does not exist.
+        NothingToJudgeError: no case is selected.
+    """
+    estimate = PlanEstimate(arms=[ArmEstimate() for _ in plan.arms])
+    seen: set[str] = set()
+    for chunk in _chunks(plan.calls()):
+        known = await ledger.known([call.key for call in chunk])
+        _count(estimate, plan, chunk, known)
+        if plan.selection.ids:
+            seen.update(call.case.case_id for call in chunk)
+    _refuse_empty(plan, estimate, seen)
+    _price(estimate, plan.arms, prices, paid)
+    return estimate
+
+
+def _count(estimate: PlanEstimate, plan: RunPlan, chunk: Sequence[PlannedCall], known: frozenset[str]) -> None:
+    estimate.planned += len(chunk)
+    estimate.in_ledger += len(known)
+    estimate.cases = chunk[-1].case_index + 1
+    tokens: dict[str, int] = {}  # the samples of a case share their messages
+    for call in chunk:
+        if call.key not in known:
+            arm = estimate.arms[call.arm_index]
+            if call.messages_hash not in tokens:
+                tokens[call.messages_hash] = count_tokens(call.messages)
+            arm.calls += 1
+            arm.input_tokens += tokens[call.messages_hash]
+            arm.output_tokens += _output_limit(plan.arms[call.arm_index])
+
+
+def _chunks(calls: Iterable[PlannedCall]) -> Iterator[list[PlannedCall]]:
+    iterator = iter(calls)
+    while chunk := list(islice(iterator, _CHUNK)):
+        yield chunk
+
+
+def count_tokens(messages: Sequence[JsonValue]) -> int:
+    """Return about how many tokens messages have, from their length: no tokeniser is downloaded."""
+    text = canonical_json(messages).decode("utf-8", "replace")
+    latin = len(text.encode("ascii", "ignore"))
+    return latin // _LATIN_CHARACTERS_PER_TOKEN + len(text) - latin
+
+
+def _output_limit(arm: Arm) -> int:
+    for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
+        limit = arm.params.get(name)
+        if isinstance(limit, int) and not isinstance(limit, bool):
+            return limit
+    return _ASSUMED_OUTPUT_TOKENS
+
+
+def _refuse_empty(plan: RunPlan, estimate: PlanEstimate, seen: set[str]) -> None:
+    unknown = sorted(plan.selection.ids - seen)
+    if unknown:
+        raise UsageError(
+            Problem(
+                slug="case-unknown",
+                message=f"no such case in {plan.suite.name}: {', '.join(unknown[:5])}",
+                fix="`retest show` lists case ids; ids are compared exactly",
+            )
+        )
+    if estimate.planned == 0:
+        raise NothingToJudgeError(
+            Problem(slug="no-cases", message=f"no case of {plan.suite.name} is selected", fix="widen --tag or --limit")
+        )
+
+
+def _price(estimate: PlanEstimate, arms: Sequence[Arm], prices: PriceTable, paid: Sequence[bool]) -> None:
+    total = 0.0
+    for arm, counted, costs in zip(arms, estimate.arms, paid, strict=True):
+        if not costs:
+            continue
+        usage = Usage(input_tokens=counted.input_tokens, output_tokens=counted.output_tokens)
+        cost = prices.cost(usage, arm.model)
+        if cost is None:
+            estimate.unpriced_arms.append(arm.name)
+        else:
+            total += cost
+            estimate.call_usd = max(estimate.call_usd, cost / counted.calls if counted.calls else 0.0)
+    estimate.cost_usd = None if estimate.unpriced_arms else total

@@ -1,0 +1,339 @@
+"""Runs one suite: plan, execute, score, store, sum up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from retest.domain.json_value import JsonValue, content_hash
+from retest.domain.run import Run, RunArm, RunCounts, RunMetric, RunStatus
+from retest.domain.suite import Arm, MetricSpec, Suite
+from retest.domain.summary import RunSummary
+from retest.errors import ExitCode, Problem, UsageError
+from retest.metrics.base import Metric
+from retest.runner.events import Listener, PlanReady, ignore_events
+from retest.runner.execute import Backends, Execution, ExecutionOptions
+from retest.runner.pacing import RetryPolicy
+from retest.runner.plan import CaseSelection, RunPlan
+from retest.runner.redact import Redactor
+from retest.runner.score import Scorer
+from retest.runner.stopping import Limits, StopSignal
+from retest.targets.base import Target
+from retest.targets.prices import PriceTable
+from retest.targets.registry import TargetContext, open_target, providers
+from retest.workflows.check import build_metrics
+from retest.workflows.estimate import PlanEstimate, estimate_plan
+from retest.workflows.finish import close_run
+from retest.workflows.workspace import Workspace
+
+if TYPE_CHECKING:
+    from retest.store.database import Store  # loads SQLAlchemy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What a person asks of one run; None leaves the suite's or the settings' value."""
+
+    samples: int | None = None
+    selection: CaseSelection = field(default_factory=CaseSelection)
+    fresh: bool = False
+    offline: bool = False
+    max_cost_usd: float | None = None
+    max_calls: int | None = None
+    metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """A run with what it adds up to; `run` is None after a dry run."""
+
+    suite: Suite
+    plan: PlanReady
+    exit_code: ExitCode
+    run: Run | None = None
+    summary: RunSummary | None = None
+    stop_reason: str | None = None
+    stop_message: str = ""
+
+
+class SuiteRun:
+    """One suite on its way through the stages."""
+
+    def __init__(self, suite: Suite, options: RunOptions, workspace: Workspace, listener: Listener) -> None:
+        self._suite = suite
+        self._options = options
+        self._workspace = workspace
+        self._tell = listener
+        self._samples = options.samples or suite.samples
+
+    async def execute(self, store: Store, stop: StopSignal) -> RunOutcome:
+        """Run the suite against an open store.
+
+        Raises:
+            RetestError: whatever is wrong before the first call, or a store that fails midway.
+        """
+        async with AsyncExitStack() as stack:
+            prices = self._workspace.prices()
+            targets = await self._open_targets(stack, prices)
+            metrics = build_metrics(self._suite)
+            stack.callback(_close_all, metrics)
+            unfinished = self._unfinished(store)
+            plan = self._plan(targets, self._draw(store, unfinished))
+            lease_s = float(self._workspace.settings["lease_s"])
+            run_id = unfinished.run_id if unfinished else self._workspace.new_run_id()
+            ledger = store.ledger(run_id, lease_s=lease_s)
+            estimate = await estimate_plan(plan, ledger, prices, self._paid())
+            self._refuse_unpriced(estimate)
+            ready = self._ready(run_id, plan, estimate, resumed=unfinished is not None)
+            self._tell(ready)
+            if self._options.dry_run:
+                return RunOutcome(suite=self._suite, plan=ready, exit_code=ExitCode.PASSED)
+            run = unfinished or self._header(run_id, plan, metrics, planned=estimate.planned)
+            backends = Backends(targets=targets, ledger=ledger, writer=store.start_run(run), scorer=Scorer(metrics))
+            execution = Execution(plan, backends, self._execution_options(estimate), self._tell, stop)
+            async with _beating(store, run_id, lease_s / 3):
+                counts = await _execute(execution, store, run)
+            return await asyncio.to_thread(self._close, store, run, ready, execution, counts)
+
+    # -- before ----------------------------------------------------------------------------------------------------
+
+    async def _open_targets(self, stack: AsyncExitStack, prices: PriceTable) -> list[Target]:
+        """Open each distinct target once; arms that share one share its connections."""
+        context = TargetContext(
+            env=self._workspace.env, prices=prices, concurrency=int(self._workspace.settings["concurrency"])
+        )
+        opened: dict[int, Target] = {}
+        targets: list[Target] = []
+        for arm in self._suite.arms:
+            if id(arm.target) not in opened:
+                target = await asyncio.to_thread(open_target, arm.target, context)
+                stack.push_async_callback(target.aclose)
+                opened[id(arm.target)] = target
+            targets.append(opened[id(arm.target)])
+        return targets
+
+    def _config_hash(self) -> str:
+        selection = self._options.selection
+        return content_hash(
+            {
+                "suite": self._suite.name,
+                "fingerprint": self._suite.fingerprint,
+                "samples": self._samples,
+                "cases": sorted(selection.ids),
+                "tags": sorted(selection.tags),
+                "limit": selection.limit,
+                "fresh": self._options.fresh,
+                "offline": self._options.offline,
+            }
+        )
+
+    def _unfinished(self, store: Store) -> Run | None:
+        """Return the run that the same command left unfinished, unless a live process is at it."""
+        return None if self._options.dry_run else store.find_unfinished(self._config_hash())
+
+    def _draw(self, store: Store, unfinished: Run | None) -> int:
+        if unfinished is not None:
+            return unfinished.draw
+        return store.allocate_draw(self._suite.name) if self._options.fresh else 0
+
+    def _plan(self, targets: Sequence[Target], draw: int) -> RunPlan:
+        return RunPlan(
+            suite=self._suite,
+            identities=[target.identity for target in targets],
+            samples=self._samples,
+            draw=draw,
+            selection=self._options.selection,
+            redactor=Redactor(self._suite.redact),
+        )
+
+    def _paid(self) -> list[bool]:
+        known = providers()
+        return [known[arm.target.provider].info.needs_model for arm in self._suite.arms]
+
+    def _refuse_unpriced(self, estimate: PlanEstimate) -> None:
+        if self._max_cost_usd is not None and estimate.unpriced_arms:
+            raise UsageError(
+                Problem(
+                    slug="budget-without-price",
+                    message=f"a cost limit is set, but the price of {', '.join(estimate.unpriced_arms)} is unknown",
+                    fix="add the model to a price file (setting 'prices'), or limit the calls with --max-calls",
+                )
+            )
+
+    @property
+    def _max_cost_usd(self) -> float | None:
+        given = self._options.max_cost_usd
+        setting: float | None = self._workspace.settings["max_cost_usd"]
+        return setting if given is None else given
+
+    def _ready(self, run_id: str, plan: RunPlan, estimate: PlanEstimate, *, resumed: bool) -> PlanReady:
+        return PlanReady(
+            run_id=run_id,
+            suite=self._suite.name,
+            cases=estimate.cases,
+            samples=self._samples,
+            arms=tuple(arm.name for arm in self._suite.arms),
+            planned=estimate.planned,
+            in_ledger=estimate.in_ledger,
+            estimated_tokens=estimate.tokens,
+            estimated_cost_usd=estimate.cost_usd,
+            resumed=resumed,
+            draw=plan.draw,
+        )
+
+    def _header(self, run_id: str, plan: RunPlan, metrics: Mapping[str, Metric[Any]], *, planned: int) -> Run:
+        suite = self._suite
+        return Run(
+            run_id=run_id,
+            suite=suite.name,
+            suite_path=suite.path,
+            suite_source=suite.source,
+            fingerprint=suite.fingerprint,
+            config_hash=self._config_hash(),
+            status="running",
+            draw=plan.draw,
+            samples_per_case=self._samples,
+            planned=planned,
+            started_at=self._workspace.clock(),
+            arms=tuple(_run_arm(arm, identity) for arm, identity in zip(suite.arms, plan.identities, strict=True)),
+            metrics=tuple(_run_metric(spec, metrics[spec.name], suite) for spec in suite.metrics),
+            dataset_fingerprint=suite.cases.fingerprint,
+            files=_files(suite),
+            provenance=self._workspace.provenance(),
+            tags=self._options.tags,
+            metadata={**suite.metadata, **self._options.metadata},
+        )
+
+    def _execution_options(self, estimate: PlanEstimate) -> ExecutionOptions:
+        settings = self._workspace.settings
+        offline = {i for i, arm in enumerate(self._suite.arms) if arm.target.provider != "replay"}
+        return ExecutionOptions(
+            concurrency=int(settings["concurrency"]),
+            limits=Limits(
+                max_calls=self._options.max_calls,
+                max_cost_usd=self._max_cost_usd,
+                estimated_call_usd=estimate.call_usd,
+            ),
+            retry=RetryPolicy(attempts=int(settings["attempts"]), patience_s=float(settings["patience_s"])),
+            offline_arms=frozenset(offline) if self._options.offline else frozenset(),
+            grace_s=float(settings["grace_s"]),
+        )
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    def _close(self, store: Store, run: Run, ready: PlanReady, execution: Execution, counts: RunCounts) -> RunOutcome:
+        stop = execution.stop
+        status: RunStatus = "complete"
+        if stop.is_set:
+            status = "interrupted" if stop.reason == "interrupt" else "incomplete"
+        run = replace(run, status=status, counts=counts, finished_at=self._workspace.clock())
+        closed = close_run(store, run, self._suite.gate, execution.tally)
+        return RunOutcome(
+            suite=self._suite,
+            plan=ready,
+            exit_code=closed.exit_code,
+            run=closed.run,
+            summary=closed.summary,
+            stop_reason=stop.reason,
+            stop_message=stop.message,
+        )
+
+
+async def run_suite(
+    suite: Suite,
+    options: RunOptions,
+    workspace: Workspace,
+    *,
+    listener: Listener = ignore_events,
+    stop: StopSignal | None = None,
+) -> RunOutcome:
+    """Run one checked suite and return what it adds up to.
+
+    Raises:
+        RetestError: whatever is wrong before the first call, or a store that fails midway.
+    """
+    store = await asyncio.to_thread(workspace.open_store)
+    try:
+        return await SuiteRun(suite, options, workspace, listener).execute(store, stop or StopSignal())
+    finally:
+        await asyncio.to_thread(store.close)
+
+
+async def _execute(execution: Execution, store: Store, run: Run) -> RunCounts:
+    try:
+        return await execution.run()
+    except BaseException:
+        # Whatever happened, what is stored stays, and the same command resumes it.
+        with suppress(Exception):
+            store.update_run(run.run_id, status="incomplete", counts=execution.tally.counts())
+        raise
+
+
+class _beating:  # noqa: N801 - reads as a verb where it is used
+    """Keeps a run's claims alive while the block runs."""
+
+    def __init__(self, store: Store, owner: str, every_s: float) -> None:
+        self._store, self._owner, self._every_s = store, owner, every_s
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._beat())
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.to_thread(self._store.heartbeat, self._owner)
+            await asyncio.sleep(self._every_s)
+
+
+def _close_all(metrics: Mapping[str, Metric[Any]]) -> None:
+    for metric in metrics.values():
+        metric.close()
+
+
+def _run_arm(arm: Arm, identity: Mapping[str, JsonValue]) -> RunArm:
+    return RunArm(
+        name=arm.name,
+        prompt_name=arm.prompt.name,
+        prompt_path=arm.prompt.path,
+        prompt_hash=arm.prompt.content_hash,
+        prompt_source=arm.prompt.source,
+        target_name=arm.target.name,
+        provider=arm.target.provider,
+        model=arm.model,
+        identity=dict(identity),
+        params=arm.params,
+        labels=arm.prompt.labels,
+    )
+
+
+def _run_metric(spec: MetricSpec, metric: Metric[Any], suite: Suite) -> RunMetric:
+    return RunMetric(
+        name=spec.name,
+        metric=spec.metric,
+        signature=metric.signature(),
+        options=spec.options,
+        low=metric.low,
+        high=metric.high,
+        direction=spec.direction or metric.direction,
+        scale=metric.scale,
+        binary=metric.binary,
+        pass_if=spec.pass_if,
+        aggregate=spec.aggregate,
+        case_passes=spec.case_passes or suite.case_passes,
+    )
+
+
+def _files(suite: Suite) -> dict[str, str]:
+    files = {suite.path: content_hash(suite.source)}
+    files.update({arm.prompt.path: arm.prompt.content_hash for arm in suite.arms if arm.prompt.path})
+    return files

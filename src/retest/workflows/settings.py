@@ -1,0 +1,198 @@
+"""Settings with the place each value came from: default < file < environment < flag."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from retest.errors import Location, Problem, SettingsError
+
+ENV_PREFIX = "RETEST_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting: how it is read from text, its default, and what it does."""
+
+    name: str
+    default: object
+    parse: Callable[[object], object]
+    summary: str
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text that is not empty")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part for part in value.split(",") if part)
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise ValueError("a list of texts")
+
+
+def _positive_int(value: object) -> int:
+    number = _int(value)
+    if number < 1:
+        raise ValueError("a whole number from 1")
+    return number
+
+
+def _int(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("a whole number")
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError("a whole number") from None
+
+
+def _amount(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("a number from 0")
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError("a number from 0") from None
+    if not 0 <= number < float("inf"):
+        raise ValueError("a number from 0")
+    return number
+
+
+def _optional_amount(value: object) -> float | None:
+    return None if value is None else _amount(value)
+
+
+SETTINGS = (
+    Setting(
+        name="store", default=".retest/retest.db", parse=_text, summary="SQLite file, or a postgresql:// URL for a team"
+    ),
+    Setting(name="suites", default="evals", parse=_text, summary="folder in which suites are looked for"),
+    Setting(name="concurrency", default=32, parse=_positive_int, summary="calls in flight at once"),
+    Setting(name="prices", default=(), parse=_texts, summary="price files that extend the packaged table"),
+    Setting(name="attempts", default=5, parse=_positive_int, summary="tries of one call, rate limits not counted"),
+    Setting(name="patience_s", default=600.0, parse=_amount, summary="seconds a call may be held up by rate limits"),
+    Setting(name="grace_s", default=10.0, parse=_amount, summary="seconds that calls in flight have after Ctrl-C"),
+    Setting(name="max_cost_usd", default=None, parse=_optional_amount, summary="budget of one run in US dollars"),
+    Setting(name="lease_s", default=60.0, parse=_amount, summary="seconds after which a dead process's claims lapse"),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting with its source, and the root that relative paths start at."""
+
+    root: Path
+    values: Mapping[str, object] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    @property
+    def store_url(self) -> str:
+        """Return the store as a URL, or as an absolute path."""
+        store = str(self["store"])
+        return store if "://" in store else str((self.root / store).resolve())
+
+    @property
+    def price_files(self) -> tuple[Path, ...]:
+        """Return the price files as absolute paths."""
+        return tuple(self.root / name for name in self["prices"])
+
+
+def find_root(cwd: Path) -> Path:
+    """Return the nearest folder upwards with retest.toml, pyproject.toml or .git; the folder itself where none has."""
+    marks = ("retest.toml", "pyproject.toml", ".git")
+    return next((d for d in (cwd, *cwd.parents) if any((d / mark).exists() for mark in marks)), cwd)
+
+
+def load_settings(cwd: Path, env: Mapping[str, str], flags: Mapping[str, object | None] | None = None) -> Settings:
+    """Read all settings: default < retest.toml or pyproject.toml < environment < flag (None is not given).
+
+    Raises:
+        SettingsError: an unknown key or a value of the wrong kind, wherever it came from; all of them at once.
+    """
+    root = find_root(cwd.resolve())
+    values: dict[str, object] = {setting.name: setting.default for setting in SETTINGS}
+    sources = dict.fromkeys(values, "default")
+    problems: list[Problem] = []
+    for source, layer in (*_file_layers(root), ("environment", _env_layer(env)), ("flag", flags or {})):
+        for name, raw in layer.items():
+            if source == "flag" and raw is None:
+                continue
+            shown = f"environment {ENV_PREFIX}{name.upper()}" if source == "environment" else source
+            problem = _set(values, name, raw, shown)
+            if problem is None:
+                sources[name] = shown
+            else:
+                problems.append(problem)
+    if problems:
+        raise SettingsError(*problems)
+    return Settings(root=root, values=values, sources=sources)
+
+
+def _set(values: dict[str, object], name: str, raw: object, source: str) -> Problem | None:
+    setting = _BY_NAME.get(name)
+    if setting is None:
+        close = difflib.get_close_matches(name, _BY_NAME, n=1)
+        return Problem(
+            slug="setting-unknown",
+            message=f"unknown setting '{name}'",
+            where=Location(path=source),
+            details=(f"known settings: {', '.join(_BY_NAME)}",),
+            fix=f"did you mean '{close[0]}'?" if close else None,
+        )
+    try:
+        values[name] = setting.parse(raw)
+    except ValueError as error:
+        return Problem(
+            slug="setting-value",
+            message=f"setting '{name}' is {raw!r}",
+            where=Location(path=source),
+            details=(f"expected: {error}", setting.summary),
+        )
+    return None
+
+
+def _env_layer(env: Mapping[str, str]) -> dict[str, object]:
+    """Return the settings named by the environment; other variables with the prefix are none of ours."""
+    named = {name: env.get(f"{ENV_PREFIX}{name.upper()}") for name in _BY_NAME}
+    return {name: value for name, value in named.items() if value}
+
+
+def _file_layers(root: Path) -> list[tuple[str, Mapping[str, object]]]:
+    """Return the tables of the files that exist; retest.toml wins over pyproject.toml."""
+    layers: list[tuple[str, Mapping[str, object]]] = []
+    pyproject = _read_toml(root / "pyproject.toml")
+    tool = pyproject.get("tool", {})
+    if isinstance(tool, dict) and isinstance(tool.get("retest"), dict):
+        layers.append(("pyproject.toml [tool.retest]", tool["retest"]))
+    own = _read_toml(root / "retest.toml")
+    if own:
+        layers.append(("retest.toml", own))
+    return layers
+
+
+def _read_toml(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(
+            Problem(
+                slug="settings-file",
+                message=f"cannot read the settings file: {error}",
+                where=Location(path=str(path)),
+                fix="correct the TOML, or take the file away",
+            )
+        ) from error

@@ -1,0 +1,93 @@
+"""Where a command works: settings, environment, clock, and how the store is opened."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retest.domain.run import Provenance
+from retest.revisions.provenance import read_git_state
+from retest.targets.prices import PriceTable, load_prices
+from retest.workflows.settings import Settings
+
+if TYPE_CHECKING:
+    from retest.store.database import Store  # loads SQLAlchemy, which not every command needs
+
+_RECORDED_LIBRARIES = ("openai", "pydantic", "numpy", "scipy", "sacrebleu", "rouge-score", "textstat", "jsonschema")
+
+
+def utc_now() -> datetime:
+    """Return the time with its zone."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """One command's surroundings. `env` already holds what ``.env`` adds."""
+
+    cwd: Path
+    settings: Settings
+    env: Mapping[str, str] = field(default_factory=dict)
+    clock: Callable[[], datetime] = utc_now
+    command: str = ""
+
+    def open_store(self, *, read_only: bool = False) -> Store:
+        """Open the store.
+
+        Raises:
+            StoreError: it cannot be opened, or there is none yet and `read_only` is asked for.
+        """
+        from retest.store.database import open_store
+
+        return open_store(self.settings.store_url, read_only=read_only)
+
+    def prices(self) -> PriceTable:
+        """Return the packaged prices, extended by the settings' files."""
+        table = load_prices()
+        for path in self.settings.price_files:
+            table = table.extended(load_prices(path))
+        return table
+
+    def provenance(self) -> Provenance:
+        """Return what a run records of its origin."""
+        git = read_git_state(self.cwd)
+        return Provenance(
+            git_commit=git.commit,
+            git_branch=git.branch,
+            git_dirty=git.dirty,
+            user=_user(),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            retest_version=library_version("retest"),
+            python_version=platform.python_version(),
+            library_versions={name: library_version(name) for name in _RECORDED_LIBRARIES},
+            command=self.command,
+        )
+
+    def new_run_id(self) -> str:
+        """Return an id that sorts by time: ``r20261123-071500-4f2a``."""
+        return f"r{self.clock():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def library_version(name: str) -> str:
+    """Return an installed distribution's version, empty where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return None
