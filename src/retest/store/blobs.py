@@ -1,0 +1,56 @@
+"""Texts that many rows share, each kept once: rendered messages, case bodies, prompt and suite sources."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from retest.store.engine import Database
+from retest.store.tables import blobs
+
+T = TypeVar("T")
+
+VALUES_PER_QUERY = 500
+
+
+def chunked(items: Sequence[T], size: int = VALUES_PER_QUERY) -> Iterator[Sequence[T]]:
+    """Yield the items in pieces that fit one query."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def blob_hash(body: bytes) -> str:
+    """Return the name under which a body is kept."""
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+def find_blobs(connection: sa.Connection, hashes: Iterable[str]) -> dict[str, int]:
+    """Return the numbers of the blobs that are there, by hash."""
+    found: dict[str, int] = {}
+    for some in chunked(list(hashes)):
+        rows = connection.execute(sa.select(blobs.c.hash, blobs.c.id).where(blobs.c.hash.in_(some)))
+        found.update(row.tuple() for row in rows)
+    return found
+
+
+def store_blobs(database: Database, connection: sa.Connection, bodies: Mapping[str, bytes]) -> dict[str, int]:
+    """Store what is not there yet; return the numbers by hash."""
+    numbers = find_blobs(connection, bodies)
+    missing = sorted(bodies.keys() - numbers.keys())
+    if missing:
+        insert = database.prepare_insert(blobs, ("hash", "body"))
+        insert.run(connection, [(name, bodies[name]) for name in missing])
+        numbers.update(find_blobs(connection, missing))
+    return numbers
+
+
+def read_blobs(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, bytes]:
+    """Return bodies by number."""
+    found: dict[int, bytes] = {}
+    for some in chunked(sorted(set(numbers))):
+        rows = connection.execute(sa.select(blobs.c.id, blobs.c.body).where(blobs.c.id.in_(some)))
+        found.update(row.tuple() for row in rows)
+    return found

@@ -1,0 +1,108 @@
+"""The ledger: paid-for responses by key, and who is fetching what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from retest.domain.sample import Response
+from retest.store.base import LedgerEntry
+from retest.store.blobs import chunked
+from retest.store.engine import Database
+from retest.store.liveness import Observer
+from retest.store.owners import beat, drop_dead
+from retest.store.payloads import decode_response, encode_response
+from retest.store.tables import claims, responses
+from retest.store.writer import Writer
+
+
+class StoredLedger:
+    """The ledger of a store for one owner; `retest.store.base.Ledger` says what each method promises.
+
+    A claim is held while its owner lives; the store's own thread says so every third of `lease_s`.
+    """
+
+    def __init__(self, database: Database, writer: Writer, *, owner: str, lease_s: float, observer: Observer) -> None:
+        self.owner = owner
+        self.lease_s = lease_s
+        self._database = database
+        self._writer = writer
+        self._observer = observer
+
+    async def lookup(self, keys: Sequence[str]) -> Mapping[str, Response]:
+        """Return the responses that are already there, by key."""
+        return await self._writer.read(lambda connection: find_responses(connection, keys))
+
+    async def known(self, keys: Sequence[str]) -> frozenset[str]:
+        """Return which of the keys are already there."""
+        return await self._writer.read(lambda connection: find_known(connection, keys))
+
+    async def claim(self, keys: Sequence[str]) -> frozenset[str]:
+        """Take the keys to fetch; return those now ours.
+
+        The others are being fetched by a live process, or have been recorded since they were looked up.
+        """
+        return await self._writer.write(lambda connection: self._claim(connection, keys))
+
+    async def record(self, entries: Sequence[LedgerEntry]) -> None:
+        """Write responses and drop their claims; durable on disk when it returns."""
+        now_us = int(self._database.clock() * 1_000_000)
+        await self._writer.write(lambda connection: insert_responses(self._database, connection, entries, now_us))
+
+    async def release(self, keys: Sequence[str]) -> None:
+        """Give up claims whose calls failed."""
+        await self._writer.write(lambda connection: self._release(connection, keys))
+
+    def _claim(self, connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
+        me = beat(self._database, connection, self.owner, self.lease_s, self._observer)
+        drop_dead(self._database, connection, self._observer)
+        # In one order everywhere, so that two processes on PostgreSQL cannot wait for each other's rows.
+        wanted = sorted(set(keys))
+        take = self._database.prepare_insert(claims, ("key", "owner"))
+        take.run(connection, [(key, me) for key in wanted])
+        ours: set[str] = set()
+        for some in chunked(wanted):
+            held = sa.select(claims.c.key).where(claims.c.key.in_(some), claims.c.owner == me)
+            ours.update(connection.scalars(held))
+        # Only now: whoever recorded one of these keys since our lookup dropped its claim in the same transaction.
+        paid = find_known(connection, sorted(ours))
+        self._release(connection, sorted(paid))
+        return frozenset(ours - paid)
+
+    def _release(self, connection: sa.Connection, keys: Sequence[str]) -> None:
+        _drop_claims(self._database, connection, [(key,) for key in keys])
+
+
+def find_responses(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Response]:
+    """Return the responses that are there, by key."""
+    columns = (responses.c.key, responses.c.output, responses.c.payload)
+    found: dict[str, Response] = {}
+    for some in chunked(keys):
+        for key, output, payload in connection.execute(sa.select(*columns).where(responses.c.key.in_(some))):
+            found[key] = decode_response(output, payload)
+    return found
+
+
+def find_known(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
+    """Return the keys that are there."""
+    found: set[str] = set()
+    for some in chunked(keys):
+        found.update(connection.scalars(sa.select(responses.c.key).where(responses.c.key.in_(some))))
+    return frozenset(found)
+
+
+def insert_responses(
+    database: Database, connection: sa.Connection, entries: Sequence[LedgerEntry], now_us: int
+) -> None:
+    """Write responses (the first under a key stays) and drop their claims."""
+    rows = [(entry.key, entry.role, now_us, *encode_response(entry.response)) for entry in entries]
+    rows.sort(key=lambda row: row[0])
+    columns = ("key", "role", "created_us", "output", "payload")
+    database.prepare_insert(responses, columns).run(connection, rows)
+    _drop_claims(database, connection, [row[:1] for row in rows])
+
+
+def _drop_claims(database: Database, connection: sa.Connection, keys: Sequence[tuple[str, ...]]) -> None:
+    delete = sa.delete(claims).where(claims.c.key == sa.bindparam("claimed"))
+    database.prepare("drop claims", ("claimed",), lambda: delete).run(connection, keys)

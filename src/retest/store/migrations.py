@@ -1,0 +1,118 @@
+"""Creates a store's tables and brings an older store up to date; safe when many processes open it at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from retest.store.engine import Database
+from retest.store.faults import NOT_A_STORE, NOT_FOUND, TOO_NEW, TOO_OLD, store_error
+from retest.store.tables import SCHEMA_VERSION, meta, metadata
+
+Migration = Callable[[sa.Connection], None]
+
+# Version -> what leads to it from the version before. The reason of each stands beside SCHEMA_VERSION.
+MIGRATIONS: Mapping[int, Migration] = {}
+
+_POSTGRES_LOCK = 0x7265_7465_7374  # any fixed number; held while tables are made or changed
+
+
+def ensure_schema(
+    database: Database,
+    *,
+    read_only: bool,
+    version: int = SCHEMA_VERSION,
+    migrations: Mapping[int, Migration] = MIGRATIONS,
+) -> None:
+    """Leave the store at `version`, or refuse it.
+
+    Raises:
+        StoreError: the store is newer than this program, older and open for reading only, or no store.
+    """
+    with database.translating():
+        with database.engine.connect() as connection:
+            found = _stored_version(database, connection)
+        if found == version:
+            return
+        _refuse_what_cannot_be(database, found, version, read_only=read_only)
+        with database.connect_writer() as connection, connection.begin():
+            _take_schema_lock(database, connection)
+            # Another process may have done it meanwhile.
+            found = _stored_version(database, connection)
+            if found is None:
+                _create(connection, version)
+            elif found < version:
+                _upgrade(database, connection, (found, version), migrations)
+
+
+def _stored_version(database: Database, connection: sa.Connection) -> int | None:
+    """Return the version found, None for an empty database."""
+    names = set(sa.inspect(connection).get_table_names())
+    if meta.name not in names:
+        if names and database.is_sqlite:
+            raise store_error(NOT_A_STORE, database.place, f"it has other tables: {', '.join(sorted(names)[:5])}")
+        return None
+    value = connection.scalar(sa.select(meta.c.value).where(meta.c.name == "schema_version"))
+    if value is None or not str(value).isdigit():
+        raise store_error(NOT_A_STORE, database.place, "its table 'meta' holds no schema version")
+    return int(value)
+
+
+def _refuse_what_cannot_be(database: Database, found: int | None, version: int, *, read_only: bool) -> None:
+    if found is None:
+        if read_only:
+            raise store_error(NOT_FOUND, database.place)
+        return
+    versions = f"the store has schema version {found}, this retest knows {version}"
+    if found > version:
+        raise store_error(TOO_NEW, database.place, versions)
+    if read_only:
+        raise store_error(TOO_OLD, database.place, versions)
+
+
+def _take_schema_lock(database: Database, connection: sa.Connection) -> None:
+    # SQLite's BEGIN IMMEDIATE has taken its one write lock already.
+    if not database.is_sqlite:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
+
+
+def _create(connection: sa.Connection, version: int) -> None:
+    metadata.create_all(connection)
+    connection.execute(sa.insert(meta).values(name="schema_version", value=str(version)))
+
+
+def _upgrade(
+    database: Database, connection: sa.Connection, steps: tuple[int, int], migrations: Mapping[int, Migration]
+) -> None:
+    found, version = steps
+    if database.path is not None:
+        back_up(database.path, found)
+    for step in range(found + 1, version + 1):
+        migrations[step](connection)
+    connection.execute(sa.update(meta).where(meta.c.name == "schema_version").values(value=str(version)))
+
+
+def back_up(path: Path, version: int) -> Path:
+    """Copy an SQLite store beside itself as it is now (writers wait meanwhile); an existing copy is kept."""
+    target = _free_name(path, version)
+    source = sqlite3.connect(path)
+    copy = sqlite3.connect(target)
+    try:
+        source.backup(copy)
+    finally:
+        copy.close()
+        source.close()
+    target.chmod(path.stat().st_mode & 0o777)
+    return target
+
+
+def _free_name(path: Path, version: int) -> Path:
+    target = path.with_name(f"{path.name}.v{version}.bak")
+    number = 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}.v{version}-{number}.bak")
+    return target

@@ -1,0 +1,65 @@
+"""Owners: the processes that hold claims and run runs, with their heartbeats."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from retest.store.engine import Database
+from retest.store.liveness import Observer, OwnerState, ProcessId
+from retest.store.payloads import encode_text
+from retest.store.tables import claims, owners
+
+
+def beat(database: Database, connection: sa.Connection, name: str, lease_s: float, observer: Observer) -> int:
+    """Note that the owner lives; return its number. All that it claimed stays its own for `lease_s` from now."""
+    values = {
+        "machine": observer.process.machine,
+        "pid": observer.process.pid,
+        "process_started": observer.process.started,
+        "beat_wall_s": database.now_s(connection),
+        "beat_monotonic_s": observer.monotonic(),
+        "lease_s": lease_s,
+    }
+    insert = database.insert(owners).values(name=encode_text(name), **values)
+    connection.execute(insert.on_conflict_do_update(index_elements=[owners.c.name], set_=values))
+    return int(connection.scalar(sa.select(owners.c.id).where(owners.c.name == encode_text(name))) or 0)
+
+
+def is_alive(database: Database, connection: sa.Connection, name: str, observer: Observer) -> bool:
+    """Return whether the owner of that name lives."""
+    row = connection.execute(sa.select(owners).where(owners.c.name == encode_text(name))).one_or_none()
+    return row is not None and observer.sees_alive(_state(row), database.now_s(connection))
+
+
+def forget_owner(connection: sa.Connection, name: str) -> None:
+    """Remove an owner with its claims: it ends in good order."""
+    number = connection.scalar(sa.select(owners.c.id).where(owners.c.name == encode_text(name)))
+    if number is not None:
+        _forget(connection, number)
+
+
+def _forget(connection: sa.Connection, number: int) -> None:
+    connection.execute(sa.delete(claims).where(claims.c.owner == number))
+    connection.execute(sa.delete(owners).where(owners.c.id == number))
+
+
+def drop_dead(database: Database, connection: sa.Connection, observer: Observer) -> int:
+    """Remove the owners that are gone, with their claims; return how many.
+
+    One that was only asleep makes itself known again with its next beat; its claims may have been taken over.
+    """
+    now_s = database.now_s(connection)
+    rows = connection.execute(sa.select(owners)).all()
+    gone = [row.id for row in rows if not observer.sees_alive(_state(row), now_s)]
+    for number in gone:
+        _forget(connection, number)
+    return len(gone)
+
+
+def _state(row: sa.Row[tuple[object, ...]]) -> OwnerState:
+    return OwnerState(
+        process=ProcessId(machine=row.machine, pid=row.pid, started=row.process_started),
+        beat_wall_s=row.beat_wall_s,
+        beat_monotonic_s=row.beat_monotonic_s,
+        lease_s=row.lease_s,
+    )
