@@ -114,9 +114,8 @@ def _failing_line(error: Exception, sources: Mapping[str, SourceText]) -> tuple[
     traceback: TracebackType | None = error.__traceback__
     while traceback is not None:
         template = traceback.tb_frame.f_globals.get("__jinja_template__")
-        source = sources.get(template.name or "") if isinstance(template, Template) else None
-        if source is not None:
-            found = source, template.get_corresponding_lineno(traceback.tb_lineno)
+        if isinstance(template, Template) and template.name is not None and template.name in sources:
+            found = sources[template.name], template.get_corresponding_lineno(traceback.tb_lineno)
         traceback = traceback.tb_next
     return found
 
