@@ -93,6 +93,28 @@ def public_url(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, urlencode(query, safe="*${}"), ""))
 
 
+def check_url(url: str, setting: str, where: Location | None) -> None:
+    """Refuse what is no HTTP address.
+
+    Raises:
+        UsageError: no scheme, no host, an impossible port.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            Problem(
+                slug="target-url",
+                message=f"{setting} is no http(s) address: {public_url(url) if '@' not in url else '(hidden)'}",
+                where=where,
+                fix="write it like https://host/v1",
+            )
+        )
+
+
 def url_secrets(url: str) -> tuple[str, ...]:
     """Return the password and the sensitive query values of a URL."""
     parts = urlsplit(url)

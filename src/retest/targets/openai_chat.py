@@ -9,9 +9,10 @@ from pydantic import Field
 from retest.domain.catalog import ProviderInfo
 from retest.domain.json_value import JsonValue
 from retest.domain.suite import TargetSpec
-from retest.errors import Location, Problem, UsageError
+from retest.errors import Location
 from retest.targets.credentials import (
     Scrubber,
+    check_url,
     expand,
     expand_headers,
     hide_sensitive,
@@ -39,28 +40,6 @@ class OpenAIOptions(EndpointOptions):
     )
     organization: str | None = Field(default=None, description="OpenAI organization; unset: OPENAI_ORG_ID")
     project: str | None = Field(default=None, description="OpenAI project; unset: OPENAI_PROJECT_ID")
-
-
-def check_url(url: str, setting: str, where: Location | None) -> None:
-    """Refuse what is no HTTP address.
-
-    Raises:
-        UsageError: no scheme, no host, an impossible port.
-    """
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(
-            Problem(
-                slug="target-url",
-                message=f"{setting} is no http(s) address: {public_url(url) if '@' not in url else '(hidden)'}",
-                where=where,
-                fix="write it like https://host/v1",
-            )
-        )
 
 
 def _api_key(options: OpenAIOptions, url: str, context: TargetContext, where: Location | None) -> str | None:

@@ -66,7 +66,8 @@ class ChatFormat:
         if event.get("error"):
             return error_in_success(event)
         choices = event.get("choices")
-        delta = choices[0].get("delta") if isinstance(choices, list) and choices else None
+        first = choices[0] if isinstance(choices, list) and choices else None
+        delta = first.get("delta") if isinstance(first, Mapping) else None
         return content_text(delta.get("content")) if isinstance(delta, Mapping) else ""
 
 

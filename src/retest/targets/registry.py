@@ -13,7 +13,7 @@ from retest.domain.suite import TargetSpec
 from retest.targets.base import Target
 from retest.targets.prices import PriceTable
 
-_MODULES = ("openai_chat", "replay", "python_call", "command", "http", "local_model")
+_MODULES = ("openai_chat", "openai_azure", "replay", "python_call", "command", "http", "local_model")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

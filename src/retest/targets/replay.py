@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,9 @@ from retest.domain.catalog import ProviderInfo
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response, Usage
 from retest.domain.suite import TargetSpec
+from retest.targets.answers import amount
 from retest.targets.base import Request
+from retest.targets.openai_format import text_or_none
 from retest.targets.recording import Recording, Row, Selection
 from retest.targets.registry import Provider, TargetContext
 from retest.targets.tool_calls import normalise_tool_calls
@@ -94,11 +95,11 @@ class ReplayTarget:
         return Response(
             output=output,
             tool_calls=tool_calls,
-            finish_reason=_text(get(row, "finish_reason")),
-            model=_text(get(row, "model")),
+            finish_reason=text_or_none(get(row, "finish_reason")),
+            model=text_or_none(get(row, "model")),
             usage=Usage(input_tokens=_count(get(row, "input_tokens")), output_tokens=_count(get(row, "output_tokens"))),
             latency_ms=_latency_ms(get(row, "latency_ms"), get(row, "latency_s")),
-            cost_usd=_amount(get(row, "cost_usd")),
+            cost_usd=amount(get(row, "cost_usd")),
         )
 
 
@@ -110,28 +111,16 @@ def _recorded_error(failure: Any) -> CallError:
     return CallError(kind="target_error", message=f"recorded error: {as_text(failure)}")
 
 
-def _amount(value: Any) -> float | None:
-    """Return a finite number from 0; anything else is unknown."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) and value >= 0 else None
-
-
 def _count(value: Any) -> int | None:
-    amount = _amount(value)
-    return None if amount is None else int(amount)
+    number = amount(value)
+    return None if number is None else int(number)
 
 
 def _latency_ms(milliseconds: Any, seconds: Any) -> float | None:
-    exact = _amount(milliseconds)
-    if exact is not None:
+    exact, rough = amount(milliseconds), amount(seconds)
+    if exact is not None or rough is None:
         return exact
-    amount = _amount(seconds)
-    return None if amount is None else amount * 1000
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return rough * 1000
 
 
 def _open_replay(spec: TargetSpec, context: TargetContext) -> ReplayTarget:  # noqa: ARG001 - the Opener protocol
