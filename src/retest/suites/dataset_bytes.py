@@ -56,18 +56,6 @@ def encoding_of(file: DatasetFile) -> str:
         "".encode(file.encoding)
         name = codecs.lookup(file.encoding).name
     except LookupError:
-        known = (
-            "utf-8",
-            "utf-16",
-            "cp932",
-            "shift_jis",
-            "euc_jp",
-            "iso2022_jp",
-            "latin-1",
-            "cp1252",
-            "gb18030",
-            "big5",
-        )
         raise SuiteError(
             Problem(
                 slug="dataset-encoding",

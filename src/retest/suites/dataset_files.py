@@ -228,11 +228,15 @@ def _accepted_cases(options: DatasetOptions, selection: _Selection) -> Iterator[
     for item in _drafts(options):
         if not isinstance(item, Draft):
             raise SuiteError(*item)
+        if item.case_id is not None and not _ranked(item.case_id, options.seed, selection.threshold):
+            continue  # before its content is hashed, which costs most
         case = _case(item, numbering)
-        if accepted.accepts(item) and (
-            selection.threshold is None or _rank(options.seed, case.case_id) <= selection.threshold
-        ):
+        if accepted.accepts(item) and (item.case_id or _ranked(case.case_id, options.seed, selection.threshold)):
             yield case
+
+
+def _ranked(case_id: str, seed: int, threshold: int | None) -> bool:
+    return threshold is None or _rank(seed, case_id) <= threshold
 
 
 def _drafts(options: DatasetOptions) -> Iterator[Draft | list[Problem]]:

@@ -27,6 +27,8 @@ class RowFilter:
 
     def accepts(self, draft: Draft) -> bool:
         """Return whether every field has one of its wanted values (for a list: contains one)."""
+        if not self._wanted:
+            return True
         # Every field is looked at, so that what exists is known for each of them.
         verdicts = [self._accepts(name, wanted, draft) for name, wanted in self._wanted.items()]
         return all(verdicts)
