@@ -5,31 +5,48 @@ from __future__ import annotations
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar
 
 import sqlalchemy as sa
 
+from retest.domain.case import Case
 from retest.domain.json_value import JsonValue
+from retest.domain.prompt import Message
 from retest.domain.run import Run, RunCounts, RunStatus
 from retest.errors import RetestError
 from retest.store.engine import Database, open_database
 from retest.store.ledger import StoredLedger
 from retest.store.liveness import this_observer
+from retest.store.maintenance import clean_up, delete_run, shrink
 from retest.store.migrations import ensure_schema
 from retest.store.owners import beat, forget_owner, is_alive
 from retest.store.payloads import decode_optional, encode_text
-from retest.store.run_queries import find_run_number, find_unfinished, load_runs
+from retest.store.records import CleanupReport, RunFilter, SampleFilter, SearchFilter, SearchHit, StoredSample
+from retest.store.run_queries import find_run_number, find_unfinished, list_runs, load_runs
 from retest.store.run_writer import StoredRunWriter
-from retest.store.runs import RunUpdate, change_run, next_draw, open_run
+from retest.store.runs import RunUpdate, change_run, change_tags, next_draw, open_run, set_metadata
+from retest.store.sample_queries import (
+    RunParts,
+    arm_index,
+    iter_samples,
+    read_case,
+    read_messages,
+    read_parts,
+    read_scores,
+    sole_arm,
+)
+from retest.store.search import search
 from retest.store.tables import runs
 from retest.store.writer import Writer
 
 T = TypeVar("T")
 
 _BEATS_PER_LEASE = 3
+_LEASE_S = 60.0
+_OLD = timedelta(days=30)
 
 
 class Store:
@@ -44,6 +61,8 @@ class Store:
         self._writer = Writer(database)
         self._observer = this_observer()
         self._leases: dict[str, float] = {}
+        # Whatever name an owner is given, no other process may be taken for it.
+        self._unique = f"{socket.gethostname()}:{uuid.uuid4().hex[:12]}"
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -63,31 +82,31 @@ class Store:
 
     # -- while a run is under way ----------------------------------------------------------------------------------
 
-    def ledger(self, owner: str | None = None, lease_s: float = 60.0) -> StoredLedger:
-        """Return the ledger for one owner of claims.
+    def ledger(self, owner: str = "", lease_s: float = _LEASE_S) -> StoredLedger:
+        """Return the ledger for one owner of claims; equal names in two stores that are open are two owners.
 
         Args:
-            owner: a name that no other process uses; None makes one up.
+            owner: a name to know it by.
             lease_s: how long claims outlive the last sign of life of a process on another machine.
         """
-        name = owner or _unique_owner()
+        name = self._owner(owner)
         self._keep_alive(name, lease_s)
         return StoredLedger(self._database, self._writer, owner=name, lease_s=lease_s, observer=self._observer)
 
-    def start_run(self, run: Run, *, owner: str | None = None) -> StoredRunWriter:
-        """Store the header of a run (or take up an unfinished one under the same id) and return its writer.
+    def start_run(self, run: Run, *, owner: str = "") -> StoredRunWriter:
+        """Store the header of a run (or take up an unfinished one of the same id) and return its writer.
 
         Args:
-            run: `run.run_id` decides whether it is new.
-            owner: whose heartbeat shows that the run is going on; None: the owner of this store's ledger.
+            run: becomes `running`, whatever its status.
+            owner: whose heartbeat shows that the run is going on: the one given to `ledger`.
 
         Raises:
             UsageError: another live process is writing this run.
         """
-        name = owner or next(reversed(self._leases), None) or _unique_owner()
+        name = self._owner(owner)
         if name not in self._leases:
-            self._keep_alive(name, 60.0)
-        self.heartbeat(name)
+            self._keep_alive(name, _LEASE_S)
+        self.heartbeat(owner)
         opened = self._writer.write_now(
             lambda connection: open_run(self._database, connection, run, name, self._observer),
         )
@@ -95,8 +114,12 @@ class Store:
 
     def heartbeat(self, owner: str) -> None:
         """Note that an owner lives; the store's thread does so by itself while the store is open."""
-        lease_s = self._leases.get(owner, 60.0)
-        self._writer.write_now(lambda connection: self._beat(connection, owner, lease_s))
+        name = self._owner(owner)
+        lease_s = self._leases.get(name, _LEASE_S)
+        self._writer.write_now(lambda connection: self._beat(connection, name, lease_s))
+
+    def _owner(self, name: str) -> str:
+        return f"{name} {self._unique}".strip()
 
     def _keep_alive(self, owner: str, lease_s: float) -> None:
         self._leases[owner] = lease_s
@@ -112,16 +135,11 @@ class Store:
         beat(self._database, connection, owner, lease_s, self._observer)
 
     def find_unfinished(self, config_hash: str) -> Run | None:
-        """Return the run of this configuration that can be taken up again, None where there is none.
-
-        One that no live process is writing comes before one that is being written (see `is_being_written`); among
-        equals the newest.
-        """
+        """Return the newest run of this configuration that did not finish and that no live process is writing."""
         with self._database.reading() as connection:
             found = find_unfinished(connection, config_hash)
             idle = [number for number, owner in found if not self._is_alive(connection, owner)]
-            chosen = idle[:1] or [number for number, _ in found[:1]]
-            return next(load_runs(connection, chosen), None)
+            return next(load_runs(connection, idle[:1]), None)
 
     def is_being_written(self, run_id: str) -> bool:
         """Return whether a live process is writing the run."""
@@ -150,6 +168,112 @@ class Store:
         """Return 1, 2, ... for a suite: the number of the next fresh draw, given to nobody else."""
         return self._writer.write_now(lambda connection: next_draw(self._database, connection, suite))
 
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def list_runs(self, wanted: RunFilter | None = None) -> list[Run]:
+        """Return the runs that fulfil every condition, the newest first."""
+        with self._database.reading() as connection:
+            return list_runs(connection, wanted or RunFilter())
+
+    def get_run(self, name: str) -> Run:
+        """Return the run with that id or beginning of an id, the ``latest``, or the newest with that tag.
+
+        Raises:
+            UsageError: no run, or several, are called so.
+        """
+        with self._database.reading() as connection:
+            return next(load_runs(connection, [find_run_number(connection, name)]))
+
+    def iter_samples(self, run: str, wanted: SampleFilter | None = None) -> Iterator[StoredSample]:
+        """Yield the samples of a run (named as for `get_run`) in a stream.
+
+        Raises:
+            UsageError: there is no such run, arm or case.
+        """
+        return iter_samples(self._database, self._parts(run), wanted or SampleFilter())
+
+    def get_case(self, run: str, case_id: str) -> Case:
+        """Return a case as a run saw it.
+
+        Raises:
+            UsageError: there is no such run or case.
+        """
+        with self._database.reading() as connection:
+            return read_case(connection, find_run_number(connection, run), case_id)
+
+    def get_messages(self, messages_hash: str) -> list[Message] | None:
+        """Return rendered messages by their hash, None where they are not there."""
+        with self._database.reading() as connection:
+            return read_messages(connection, messages_hash)
+
+    def case_scores(self, run: str, metric: str, arm: str | None = None) -> list[tuple[int, int, float | None]]:
+        """Return (case index, sample index, value) of every scored sample, in that order; None where scoring failed.
+
+        Args:
+            run: named as for `get_run`.
+            metric: its name in the run.
+            arm: its name; may be left out where the run has one arm.
+
+        Raises:
+            UsageError: there is no such run, metric or arm, or the run has several arms and none is named.
+        """
+        parts = self._parts(run)
+        index = sole_arm(parts) if arm is None else arm_index(parts, arm)
+        with self._database.reading() as connection:
+            return read_scores(connection, parts, metric, index)
+
+    def search(self, text: str, wanted: SearchFilter | None = None) -> Iterator[SearchHit]:
+        """Yield the samples whose output or error message contains the text, newest run first."""
+        return search(self._database, text, wanted or SearchFilter())
+
+    def _parts(self, run: str) -> RunParts:
+        with self._database.reading() as connection:
+            return read_parts(connection, find_run_number(connection, run))
+
+    # -- keeping in order ------------------------------------------------------------------------------------------
+
+    def tag_run(
+        self,
+        run: str,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        metadata: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        """Add and remove tags of a run (named as for `get_run`), and set metadata.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+
+        def work(connection: sa.Connection) -> None:
+            number = find_run_number(connection, run)
+            change_tags(self._database, connection, number, add=add, remove=remove)
+            set_metadata(self._database, connection, number, metadata or {})
+
+        self._writer.write_now(work)
+
+    def delete_run(self, run: str) -> None:
+        """Delete a run (named as for `get_run`); its responses stay in the ledger until `gc`.
+
+        Raises:
+            UsageError: there is no such run, or a live process is writing it.
+        """
+        self._writer.write_now(
+            lambda connection: delete_run(self._database, connection, find_run_number(connection, run), self._observer)
+        )
+
+    def gc(self, *, older_than: timedelta = _OLD, dry_run: bool = False) -> CleanupReport:
+        """Drop responses older than that which no run refers to, texts that nothing refers to, claims of the dead.
+
+        While any run is unfinished, no response and no text is dropped; the report says for which runs.
+        """
+        report = self._writer.write_now(
+            lambda connection: clean_up(self._database, connection, older_than, self._observer, dry_run=dry_run)
+        )
+        if report.bytes and not dry_run:
+            shrink(self._database)
+        return report
+
     def close(self) -> None:
         """Finish what is queued, give up this store's claims, close the connections; may be called twice."""
         if self._closed:
@@ -167,10 +291,6 @@ class Store:
     def _forget_owners(self, connection: sa.Connection) -> None:
         for name in self._leases:
             forget_owner(connection, name)
-
-
-def _unique_owner() -> str:
-    return f"{socket.gethostname()}:{uuid.uuid4().hex[:12]}"
 
 
 def open_store(

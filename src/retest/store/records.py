@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from retest.domain.case import Case
-from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallOutcome, Response, ScoreOutcome
 from retest.errors import Problem, UsageError
 
@@ -167,12 +166,3 @@ class CleanupReport:
     kept_responses: int = 0
     kept_for: tuple[str, ...] = ()
     dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunChange:
-    """What to change in a run after the fact."""
-
-    add_tags: tuple[str, ...] = ()
-    remove_tags: tuple[str, ...] = ()
-    metadata: Mapping[str, JsonValue] = field(default_factory=dict)

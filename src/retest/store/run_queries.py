@@ -24,20 +24,23 @@ _PAGE = 50  # headers read at once
 _CANDIDATES = 8  # run ids listed in a message
 
 
-def list_runs(connection: sa.Connection, wanted: RunFilter) -> Iterator[Run]:
-    """Yield the runs that fulfil every condition, the newest first."""
-    numbers = list(connection.scalars(_matching(wanted)))
-    left = wanted.limit if wanted.limit is not None else len(numbers)
+def list_runs(connection: sa.Connection, wanted: RunFilter) -> list[Run]:
+    """Return the runs that fulfil every condition, the newest first."""
+    numbers = list_run_numbers(connection, wanted)
+    found: list[Run] = []
     for start in range(0, len(numbers), _PAGE):
-        for run in load_runs(connection, numbers[start : start + _PAGE]):
-            if left <= 0:
-                return
-            if _fulfils(run, wanted):
-                left -= 1
-                yield run
+        found += (run for run in load_runs(connection, numbers[start : start + _PAGE]) if _fulfils(run, wanted))
+        if wanted.limit is not None and len(found) >= wanted.limit:
+            return found[: wanted.limit]
+    return found
 
 
-def _matching(wanted: RunFilter) -> sa.Select[tuple[int]]:
+def list_run_numbers(connection: sa.Connection, wanted: RunFilter) -> list[int]:
+    """Return the numbers of the runs that fulfil what columns can tell (not metadata, metrics, limit)."""
+    return list(connection.scalars(_matching(wanted)))
+
+
+def _matching(wanted: RunFilter) -> sa.Select[int]:
     """Return the query for what the columns can say; `_fulfils` judges the rest."""
     query = sa.select(runs.c.id).order_by(runs.c.started_us.desc(), runs.c.id.desc())
     if wanted.suite:

@@ -55,7 +55,7 @@ def open_run(database: Database, connection: sa.Connection, run: Run, owner: str
     else:
         writing = decode_optional(row.owner)
         if writing is not None and writing != owner and is_alive(database, connection, writing, observer):
-            raise _in_use(run.run_id)
+            raise run_in_use(run.run_id)
         number = row.id
         _take_up(connection, number, run, owner)
     change_tags(database, connection, number, add=run.tags)
@@ -64,12 +64,13 @@ def open_run(database: Database, connection: sa.Connection, run: Run, owner: str
     return OpenRun(number=number, metrics=metrics)
 
 
-def _in_use(run_id: str) -> UsageError:
+def run_in_use(run_id: str) -> UsageError:
+    """Return the error for a run that a live process is writing."""
     return UsageError(
         Problem(
             slug="run-in-use",
             message=f"run {run_id} is being written by another process",
-            fix="wait for it to finish, or end that process; then run the same command again",
+            fix="wait for it to finish, or end that process; then type the same command again",
         )
     )
 
@@ -83,7 +84,7 @@ def _insert_header(database: Database, connection: sa.Connection, run: Run, owne
         "started_us": encode_time(run.started_at),
         "git_commit": encode_optional(run.provenance.git_commit),
         "source": _store_text(database, connection, run.suite_source),
-        "owner": encode_text(owner) if run.status == "running" else None,
+        "owner": encode_text(owner),
         "header": encode_header(run),
         **_changed(_state_of(run)),
     }
@@ -93,7 +94,7 @@ def _insert_header(database: Database, connection: sa.Connection, run: Run, owne
 
 def _state_of(run: Run) -> RunUpdate:
     return RunUpdate(
-        status=run.status,
+        status="running",
         counts=run.counts,
         summary=run.summary,
         exit_code=run.exit_code,
@@ -123,8 +124,8 @@ def _insert_arms(database: Database, connection: sa.Connection, number: int, arm
 
 def _take_up(connection: sa.Connection, number: int, run: Run, owner: str) -> None:
     values = {
-        "status": run.status,
-        "owner": encode_text(owner) if run.status == "running" else None,
+        "status": "running",
+        "owner": encode_text(owner),
         "header": encode_header(run),
         "finished_us": None,
         "exit_code": None,
