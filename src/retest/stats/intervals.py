@@ -139,7 +139,7 @@ def mean_interval(
         None if high is None else max(high, float(values.max())),
     )
     units = unit_totals(values, clusters)
-    lower, upper = _bounds(units, ends, (1 - confidence) / 2)
+    lower, upper = t_interval(units, ends, (1 - confidence) / 2)
     mean = units.mean
     return Interval(
         mean=mean,
@@ -149,8 +149,11 @@ def mean_interval(
     )
 
 
-def _bounds(units: UnitTotals, ends: Ends, tail: float) -> Ends:
-    """Return both bounds with this probability beyond each, cut at the ends of the scale."""
+def t_interval(units: UnitTotals, ends: Ends, tail: float) -> Ends:
+    """Return both t bounds with this probability beyond each, guarded and cut at the ends of the scale.
+
+    One unit alone gives the ends themselves; None stands for an end that is unbounded.
+    """
     low, high = ends
     if len(units.totals) == 1:
         return ends

@@ -1,0 +1,105 @@
+"""Pair two runs by case id; what cannot be paired is named with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retest.stats.intervals import cluster_index
+from retest.stats.pairs import PairedScores, paired_scores
+
+RunMapping: TypeAlias = Mapping[Hashable, Sequence[float | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """The cases both runs have a score for, in an order that depends on their ids alone.
+
+    Attributes:
+        case_ids: the paired cases.
+        pairs: their scores; None where there is no pair.
+        unpaired: for each other case, why it is left out.
+        missing_baseline, missing_candidate: how many samples of a case are missing (None), where any is.
+    """
+
+    case_ids: tuple[Hashable, ...]
+    pairs: PairedScores | None
+    unpaired: Mapping[Hashable, str]
+    missing_baseline: Mapping[Hashable, int]
+    missing_candidate: Mapping[Hashable, int]
+
+
+def pair_runs(baseline: RunMapping, candidate: RunMapping) -> Pairing:
+    """Pair two runs by case id; a sample that is None is missing, and a case without a sample is unpaired.
+
+    Raises:
+        ValueError: where a score is NaN, infinite or no number.
+    """
+    kept_a, missing_a = _present(baseline)
+    kept_b, missing_b = _present(candidate)
+    every_id = sorted({**baseline, **candidate}, key=_sort_key)
+    paired = tuple(case for case in every_id if kept_a.get(case) and kept_b.get(case))
+    in_both = set(paired)
+    return Pairing(
+        case_ids=paired,
+        pairs=_scores(paired, kept_a, kept_b) if paired else None,
+        unpaired={case: _reason(case, kept_a, kept_b) for case in every_id if case not in in_both},
+        missing_baseline=missing_a,
+        missing_candidate=missing_b,
+    )
+
+
+def cluster_numbers(
+    case_ids: Sequence[Hashable], clusters: Mapping[Hashable, Hashable] | None
+) -> NDArray[np.intp] | None:
+    """Return the cluster's number for each case; a case without a label is a cluster of its own.
+
+    None where no cluster has two cases: the case is the unit then.
+    """
+    if clusters is None:
+        return None
+    labels = [("case", case) if clusters.get(case) is None else ("cluster", clusters[case]) for case in case_ids]
+    index = cluster_index(labels, len(labels))
+    return index if len(index) and np.bincount(index).max() > 1 else None
+
+
+def _present(run: RunMapping) -> tuple[dict[Hashable, list[float]], dict[Hashable, int]]:
+    kept = {case: [score for score in samples if score is not None] for case, samples in run.items()}
+    missing = {case: len(run[case]) - len(scores) for case, scores in kept.items() if len(run[case]) > len(scores)}
+    return kept, missing
+
+
+def _scores(
+    case_ids: Sequence[Hashable], kept_a: Mapping[Hashable, list[float]], kept_b: Mapping[Hashable, list[float]]
+) -> PairedScores:
+    try:
+        return paired_scores([kept_a[case] for case in case_ids], [kept_b[case] for case in case_ids])
+    except ValueError as error:
+        _refuse_by_name(kept_a, "baseline")
+        _refuse_by_name(kept_b, "candidate")
+        raise ValueError(f"a score is no number: {error}") from error
+
+
+def _refuse_by_name(kept: Mapping[Hashable, list[float]], run: str) -> None:
+    """Raise for the first score that is not finite, naming its case."""
+    for case, scores in kept.items():
+        for number, score in enumerate(scores):
+            if not np.isfinite(score):
+                raise ValueError(f"{run}: case {case!r}, sample {number} is {score}; use None for a missing sample")
+
+
+def _reason(case: Hashable, kept_a: Mapping[Hashable, list[float]], kept_b: Mapping[Hashable, list[float]]) -> str:
+    if case not in kept_a:
+        return "not in the baseline"
+    if case not in kept_b:
+        return "not in the candidate"
+    empty = [name for name, kept in (("baseline", kept_a), ("candidate", kept_b)) if not kept[case]]
+    return f"no sample in the {' and the '.join(empty)}"
+
+
+def _sort_key(case: Hashable) -> tuple[str, str]:
+    return str(case), type(case).__name__

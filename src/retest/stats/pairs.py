@@ -1,0 +1,139 @@
+"""Paired scores as flat arrays: for each case its samples of the first run and of the second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from retest.stats.intervals import Floats
+
+Ints: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunScores:
+    """One run's samples.
+
+    Attributes:
+        values: case after case, ascending within each case, so that the order of samples has no effect.
+        counts: samples per case, each at least 1.
+    """
+
+    values: Floats
+    counts: Ints
+
+    @property
+    def case_index(self) -> Ints:
+        """Return for each value the position of its case."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    @property
+    def means(self) -> Floats:
+        """Return the mean of each case."""
+        starts = np.cumsum(self.counts) - self.counts
+        sums: Floats = np.add.reduceat(self.values, starts)
+        return sums / self.counts
+
+    @property
+    def lowest(self) -> Floats:
+        """Return the lowest sample of each case."""
+        lowest: Floats = self.values[np.cumsum(self.counts) - self.counts]
+        return lowest
+
+    @property
+    def highest(self) -> Floats:
+        """Return the highest sample of each case."""
+        highest: Floats = self.values[np.cumsum(self.counts) - 1]
+        return highest
+
+    def within_variance(self) -> float | None:
+        """Return the within-case variance pooled over cases; None where no case has a repeat."""
+        degrees = int((self.counts - 1).sum())
+        if degrees == 0:
+            return None
+        if (self.lowest == self.highest).all():
+            return 0.0  # exactly, whatever rounding the means carry
+        return float(np.square(self.values - np.repeat(self.means, self.counts)).sum()) / degrees
+
+    def fingerprint(self) -> bytes:
+        """Return bytes that are equal for equal scores, to order two runs by content."""
+        return self.counts.tobytes() + self.values.tobytes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedScores:
+    """Two runs over the same cases in the same order; delta = second - first, higher is better."""
+
+    first: RunScores
+    second: RunScores
+
+    @property
+    def n_cases(self) -> int:
+        """Return the number of paired cases."""
+        return len(self.first.counts)
+
+    @property
+    def deltas(self) -> Floats:
+        """Return the change of each case's mean."""
+        return self.second.means - self.first.means
+
+    @property
+    def varying(self) -> NDArray[np.bool_]:
+        """Return for each case whether its samples, of both runs, differ at all."""
+        lowest = np.minimum(self.first.lowest, self.second.lowest)
+        highest = np.maximum(self.first.highest, self.second.highest)
+        differs: NDArray[np.bool_] = lowest < highest
+        return differs
+
+    def in_canonical_order(self) -> tuple[PairedScores, bool]:
+        """Return the pair ordered by content, and whether that swapped the runs.
+
+        Random draws made on the canonical pair are the same whichever run is called the baseline; so swapping the
+        runs exchanges the two p-values exactly.
+        """
+        if self.first.fingerprint() <= self.second.fingerprint():
+            return self, False
+        return PairedScores(first=self.second, second=self.first), True
+
+
+def paired_scores(first: Sequence[ArrayLike], second: Sequence[ArrayLike]) -> PairedScores:
+    """Return paired scores from two sequences of samples per case, in the same order of cases.
+
+    Raises:
+        ValueError: where the lengths differ, a case has no sample, or a score is not finite.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"both runs need the same cases: {len(first)} against {len(second)}")
+    return PairedScores(first=run_scores(first), second=run_scores(second))
+
+
+def run_scores(cases: Sequence[ArrayLike]) -> RunScores:
+    """Return one run's samples per case as flat arrays.
+
+    Raises:
+        ValueError: where a case has no sample, or a score is not finite.
+    """
+    if isinstance(cases, np.ndarray):
+        values = np.asarray(cases, dtype=np.float64)
+        counts = np.full(values.shape[0], values.shape[1] if values.ndim > 1 else 1, dtype=np.int64)
+        flat = values.ravel()
+    else:
+        arrays = [np.asarray(case, dtype=np.float64).ravel() for case in cases]
+        counts = np.array([len(array) for array in arrays], dtype=np.int64)
+        flat = np.concatenate(arrays) if arrays else np.empty(0)
+    if counts.size and counts.min() < 1:
+        raise ValueError(f"case {int(np.argmin(counts))} has no sample: leave it out")
+    _refuse_missing(flat, counts)
+    order = np.lexsort((flat, np.repeat(np.arange(len(counts)), counts)))
+    return RunScores(values=flat[order] + 0.0, counts=counts)  # + 0.0 makes -0.0 the same bytes as 0.0
+
+
+def _refuse_missing(values: Floats, counts: Ints) -> None:
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        case = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
+        raise ValueError(f"case {case} has a score of {values[bad[0]]}: a missing sample must be left out")
