@@ -1,8 +1,8 @@
 """ROUGE 1, 2, L and Lsum (Lin 2004): in English the numbers of the rouge-score package, in any language real words.
 
-The arithmetic follows rouge-score 0.1.2 to the last bit, the way to the longest common subsequence does not: bit-parallel
-instead of a table, which is some fifty times faster. rouge-score's own tokeniser drops every character but a-z and 0-9, so
-that two Japanese answers have nothing in common; here other languages are cut by `retest.text.words`.
+The arithmetic follows rouge-score 0.1.2 to the last bit, the way to the longest common subsequence does not: it is
+bit-parallel instead of a table, and some fifty times faster. rouge-score's own tokeniser drops every character but a-z
+and 0-9, so that two Japanese answers have nothing in common; here other languages are cut by `retest.text.words`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 
 from retest.domain.case import Case
 from retest.domain.catalog import MetricInfo
+from retest.domain.json_value import JsonValue
 from retest.domain.sample import MetricFailure, Response, Score, ScoreOutcome
 from retest.metrics.base import Metric, MetricContext, MetricOptions
 from retest.metrics.references import References, reference_text
@@ -241,7 +242,12 @@ class Rouge(Metric[RougeOptions]):
         return self._score(found[best], best, language)
 
     def _score(self, best: Overlap, reference: int, language: str) -> Score:
-        details = {"precision": best.precision, "recall": best.recall, "reference": reference, "language": language}
+        details: dict[str, JsonValue] = {
+            "precision": best.precision,
+            "recall": best.recall,
+            "reference": reference,
+            "language": language,
+        }
         return Score(value=float(getattr(best, self.options.measure)), details=details)
 
     def _language(self, references: list[str], answer: str) -> str:

@@ -10,12 +10,12 @@ _UNSAFE = regex.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def graphemes(text: str) -> list[str]:
-    """Return the grapheme clusters of a text (an emoji family or é with a combining accent is one); joined, the text."""
+    """Return the grapheme clusters of a text, such as a family emoji or a letter with its accents; joined, the text."""
     return _GRAPHEME.findall(text)
 
 
 def grapheme_count(text: str) -> int:
-    """Return how many characters a reader sees; a line break, also ``\\r\\n``, counts as one."""
+    """Return how many characters a reader sees; a line break counts as one, also where it is CR LF."""
     if text.isascii():
         return len(text) - text.count("\r\n")
     return sum(1 for _ in _GRAPHEME.finditer(text))

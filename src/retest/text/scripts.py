@@ -18,9 +18,10 @@ THAI = "Thai"
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}ーｰ]")
 _HAN = regex.compile(r"[\p{Han}々〆〇]")
 _OTHERS = (
-    "Latin Hangul Thai Cyrillic Arabic Hebrew Greek Devanagari Bengali Tamil Telugu Kannada Malayalam Gujarati "
-    "Gurmukhi Sinhala Georgian Armenian Khmer Lao Myanmar Ethiopic Tibetan Mongolian"
-).split()
+    *(LATIN, HANGUL, THAI, "Cyrillic", "Arabic", "Hebrew", "Greek", "Devanagari", "Bengali", "Tamil", "Telugu"),
+    *("Kannada", "Malayalam", "Gujarati", "Gurmukhi", "Sinhala", "Georgian", "Armenian", "Khmer", "Lao", "Myanmar"),
+    *("Ethiopic", "Tibetan", "Mongolian"),
+)
 _OTHER = {name: regex.compile(rf"\p{{Script={name}}}") for name in _OTHERS}
 
 # A Latin letter is a smaller part of a word than a character of the other scripts: an abbreviation or a product name in
@@ -59,3 +60,13 @@ def script_weights(text: str) -> dict[str, float]:
 def is_japanese(text: str) -> bool:
     """Return whether Chinese characters in this text are to be read as Japanese: it has kana."""
     return not text.isascii() and _KANA.search(text) is not None
+
+
+def dominant_script(text: str) -> str | None:
+    """Return the script of most of the text, ``Kana`` for Japanese as a whole; None where there is no letter."""
+    if text.isascii():
+        return LATIN if any(map(str.isalpha, text)) else None
+    weights = script_weights(text)
+    if KANA in weights:
+        weights[KANA] += weights.pop(HAN, 0.0)
+    return max(weights, key=lambda script: weights[script], default=None)

@@ -69,7 +69,7 @@ def _ends(text: str, start: int, match: regex.Match[str]) -> bool:
 
 
 def _quotes(text: str, start: int, match: regex.Match[str]) -> bool:
-    """Return whether a closed bracket is part of a longer sentence: 「行く。」と言った。 or 私は（昨日。）行った。"""
+    """Return whether a closed bracket is part of a longer sentence, as in 「行く。」と言った。 (a speech)."""
     closing = match.group()[-1:]
     if closing not in _CLOSING:
         return False

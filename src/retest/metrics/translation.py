@@ -1,0 +1,338 @@
+"""BLEU, chrF and TER with sacrebleu: per sample as sentence scores, and over a whole run with `corpus`.
+
+All are on sacrebleu's scale of 0 to 100 (TER may exceed it) and carry its signature. Text is cut by language before
+sacrebleu sees it: its default leaves a Japanese sentence one single word.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Literal, TypeVar
+
+import regex
+from pydantic import Field
+
+from retest.domain.case import Case
+from retest.domain.catalog import MetricInfo
+from retest.domain.json_value import JsonValue
+from retest.domain.sample import MetricFailure, Response, Score, ScoreOutcome
+from retest.metrics.base import Metric, MetricContext, MetricOptions
+from retest.metrics.references import References, reference_text
+from retest.text.characters import encodable
+from retest.text.scripts import HAN, KANA, dominant_script
+
+Pair = tuple[str, Sequence[str]]
+"""An answer and its references."""
+
+# sacrebleu keeps the last 65,536 texts and their tokens for ever; the repeats of a case come one after the other.
+_CACHE_ROUNDS = 2000
+# MeCab's time grows faster than its input; sentences are far shorter.
+_MECAB_CHARS = 5000
+_MECAB_CHUNK = regex.compile(rf"(?s).{{1,{_MECAB_CHARS}}}(?<=[\n。！？])|.{{1,{_MECAB_CHARS}}}")
+# TER searches for phrases that moved: its time grows with the square of the length or faster.
+_TER_WORDS = 2000
+_PERFECT = 100.0
+
+BleuTokenizer = Literal["auto", "13a", "intl", "ja-mecab", "zh", "char", "none"]
+_BY_SCRIPT = {KANA: "ja-mecab", HAN: "zh", **dict.fromkeys(("Thai", "Lao", "Khmer", "Myanmar", "Tibetan"), "char")}
+
+
+def tokenizer_for(text: str) -> str:
+    """Return the sacrebleu tokeniser for a text: by words, by character where the script has no spaces."""
+    return _BY_SCRIPT.get(dominant_script(text) or "", "13a")
+
+
+class Tokenizers:
+    """sacrebleu's tokenisers, each built once, safe for any text and of bounded memory."""
+
+    def __init__(self) -> None:
+        self._built: dict[str, Any] = {}
+        self._rounds = 0
+
+    def tokenizer(self, name: str) -> Any:
+        """Return sacrebleu's own tokeniser object."""
+        if name not in self._built:
+            from sacrebleu.metrics.bleu import BLEU
+
+            self._built[name] = BLEU(tokenize=name).tokenizer
+        return self._built[name]
+
+    def cut(self, name: str, text: str) -> str:
+        """Return the text with a space between any two tokens."""
+        tokenizer = self.tokenizer(name)
+        self._rounds += 1
+        if self._rounds % _CACHE_ROUNDS == 0:
+            forget(tokenizer)
+        safe = encodable(text).rstrip()
+        if name == "ja-mecab" and len(safe) > _MECAB_CHARS:
+            return " ".join(tokenizer(chunk) for chunk in _MECAB_CHUNK.findall(safe))
+        return str(tokenizer(safe))
+
+
+def forget(tokenizer: Any) -> None:
+    """Empty the caches that a sacrebleu tokeniser shares with all others of its class."""
+    for part in (tokenizer, getattr(tokenizer, "_post_tokenizer", None)):
+        cached = vars(type(part)).get("__call__")
+        if hasattr(cached, "cache_clear"):
+            cached.cache_clear()
+
+
+OptionsT = TypeVar("OptionsT", bound=MetricOptions)
+
+
+class SacrebleuMetric(Metric[OptionsT]):
+    """What the three have in common."""
+
+    def __init__(self, options: OptionsT, context: MetricContext) -> None:
+        super().__init__(options, context)
+        self._references = References(reference_text)
+
+    @cached_property
+    @abstractmethod
+    def _scorer(self) -> Any:
+        """The sacrebleu metric for sentences."""
+
+    @cached_property
+    def _corpus_scorer(self) -> Any:
+        """The sacrebleu metric for a corpus."""
+        return self._scorer
+
+    @abstractmethod
+    def _prepare(self, answer: str, references: Sequence[str]) -> tuple[str, list[str]]:
+        """Return the texts as sacrebleu is to see them."""
+
+    def score(self, case: Case, response: Response) -> ScoreOutcome:
+        """Return the sentence score against all references together, as sacrebleu defines it."""
+        references = self._references.of(case)
+        if isinstance(references, MetricFailure):
+            return references
+        answer, prepared = self._prepare(response.output, references)
+        too_long = self._too_long(answer, prepared)
+        if too_long is not None:
+            return too_long
+        found = self._scorer.sentence_score(answer, prepared)
+        return Score(value=self._value(found), details=self._details(found))
+
+    def corpus(self, pairs: Iterable[Pair]) -> float:
+        """Return the score of all answers together, which is not the mean of the sentence scores.
+
+        Raises:
+            ValueError: there are no pairs, or one has no reference.
+        """
+        prepared = [self._prepare(answer, references) for answer, references in pairs]
+        if not prepared or not all(references for _, references in prepared):
+            raise ValueError("a corpus score needs at least one answer, each with a reference")
+        most = max(len(references) for _, references in prepared)
+        # sacrebleu wants one stream per reference number, None where a pair has fewer.
+        streams = [[refs[n] if n < len(refs) else None for _, refs in prepared] for n in range(most)]
+        return self._value(self._corpus_scorer.corpus_score([answer for answer, _ in prepared], streams))
+
+    def _value(self, found: Any) -> float:
+        """Return the score without what rounding leaves above the highest possible one."""
+        value = float(found.score)
+        return value if self.high is None else min(value, self.high)
+
+    def _details(self, found: Any) -> dict[str, JsonValue] | None:
+        """Return what is worth keeping besides the value."""
+        del found
+        return None
+
+    def _too_long(self, answer: str, references: list[str]) -> MetricFailure | None:
+        """Return the failure for texts that would take minutes."""
+        del answer, references
+        return None
+
+    def _sacrebleu_signature(self) -> Any:
+        """Return sacrebleu's signature object; the number of references is the cases' own matter."""
+        self._scorer.num_refs = -1
+        return self._scorer.get_signature()
+
+    def signature_parts(self) -> tuple[str, ...]:
+        """Return sacrebleu's own signature."""
+        return (str(self._sacrebleu_signature()),)
+
+
+class BleuOptions(MetricOptions):
+    """What `bleu` can be told."""
+
+    tokenize: BleuTokenizer = Field(
+        default="auto",
+        description="sacrebleu's tokenisers; auto: ja-mecab for Japanese, zh for Chinese, char for Thai, Lao, Khmer and "
+        "Burmese, else 13a, by the characters of answer and references",
+    )
+    lowercase: bool = Field(default=False, description="ignore upper and lower case")
+    smooth_method: Literal["exp", "floor", "add-k", "none"] = Field(
+        default="exp", description="how an order without any match is counted in a sentence score"
+    )
+    smooth_value: float | None = Field(default=None, ge=0, description="the parameter of floor and add-k")
+    max_ngram_order: int = Field(default=4, ge=1, le=9, description="longest run of words that is compared")
+
+
+class Bleu(SacrebleuMetric[BleuOptions]):
+    """BLEU (Papineni 2002)."""
+
+    info: ClassVar[MetricInfo] = MetricInfo(
+        name="bleu",
+        summary="BLEU: runs of up to four words in common with the references (sacrebleu)",
+        options=lambda: BleuOptions,
+        needs_expected=True,
+        high=_PERFECT,
+        group="text",
+    )
+    Options: ClassVar[type[MetricOptions]] = BleuOptions
+
+    def __init__(self, options: BleuOptions, context: MetricContext) -> None:
+        super().__init__(options, context)
+        self._tokenizers = Tokenizers()
+
+    @cached_property
+    def _scorer(self) -> Any:
+        # A sentence may be shorter than four words: without effective_order it would always score 0.
+        return self._bleu(effective_order=True)
+
+    @cached_property
+    def _corpus_scorer(self) -> Any:
+        return self._bleu(effective_order=False)
+
+    def _bleu(self, *, effective_order: bool) -> Any:
+        from sacrebleu.metrics.bleu import BLEU
+
+        options = self.options.model_dump(exclude={"tokenize"})
+        return BLEU(**options, tokenize="none", force=True, effective_order=effective_order)
+
+    def _prepare(self, answer: str, references: Sequence[str]) -> tuple[str, list[str]]:
+        texts = (answer, *references)
+        if self.options.lowercase:
+            texts = tuple(text.lower() for text in texts)
+        name = self.options.tokenize if self.options.tokenize != "auto" else tokenizer_for("\n".join(texts))
+        found, *expected = (self._tokenizers.cut(name, text) for text in texts)
+        return found, expected
+
+    def _details(self, found: Any) -> dict[str, JsonValue]:
+        """Return the sufficient statistics: over a run their sums give the corpus score."""
+        return {
+            "counts": list(found.counts),
+            "totals": list(found.totals),
+            "answer_tokens": found.sys_len,
+            "reference_tokens": found.ref_len,
+        }
+
+    def signature_parts(self) -> tuple[str, ...]:
+        """Return sacrebleu's own signature, with every tokeniser that `auto` may choose."""
+        signature = self._sacrebleu_signature()
+        if self.options.tokenize == "auto":
+            names = [
+                self._tokenizers.tokenizer(name).signature() for name in ("13a", *dict.fromkeys(_BY_SCRIPT.values()))
+            ]
+            signature.update("tok", f"auto[{','.join(names)}]")
+        else:
+            signature.update("tok", self._tokenizers.tokenizer(self.options.tokenize).signature())
+        return (str(signature),)
+
+
+class ChrfOptions(MetricOptions):
+    """What `chrf` can be told."""
+
+    char_order: int = Field(default=6, ge=1, le=20, description="longest run of characters that is compared")
+    word_order: int = Field(default=0, ge=0, le=5, description="longest run of words; 2 is chrF++")
+    beta: int = Field(default=2, ge=1, le=10, description="how much more recall weighs than precision")
+    lowercase: bool = Field(default=False, description="ignore upper and lower case")
+    whitespace: bool = Field(default=False, description="compare white space too")
+
+
+class Chrf(SacrebleuMetric[ChrfOptions]):
+    """chrF (Popović 2015); needs no tokeniser, so it suits every language alike."""
+
+    info: ClassVar[MetricInfo] = MetricInfo(
+        name="chrf",
+        summary="chrF: runs of up to six characters in common with the references, in any language (sacrebleu)",
+        options=lambda: ChrfOptions,
+        needs_expected=True,
+        high=_PERFECT,
+        group="text",
+    )
+    Options: ClassVar[type[MetricOptions]] = ChrfOptions
+
+    @cached_property
+    def _scorer(self) -> Any:
+        from sacrebleu.metrics.chrf import CHRF
+
+        return CHRF(**self.options.model_dump())
+
+    def _prepare(self, answer: str, references: Sequence[str]) -> tuple[str, list[str]]:
+        return answer, list(references)
+
+
+class TerOptions(MetricOptions):
+    """What `ter` can be told."""
+
+    tokenize: Literal["auto", "tercom", "ja-mecab", "zh", "char"] = Field(
+        default="auto", description="tercom: words between spaces; auto: as for bleu, tercom instead of 13a"
+    )
+    normalized: bool = Field(default=False, description="separate punctuation from words first")
+    no_punct: bool = Field(default=False, description="ignore punctuation")
+    case_sensitive: bool = Field(default=False, description="tell upper from lower case")
+
+
+class Ter(SacrebleuMetric[TerOptions]):
+    """TER (Snover 2006): edits, of which a moved phrase is one, per 100 reference words."""
+
+    info: ClassVar[MetricInfo] = MetricInfo(
+        name="ter",
+        summary="TER: edits that would turn the answer into a reference, per 100 words (sacrebleu)",
+        options=lambda: TerOptions,
+        needs_expected=True,
+        high=None,
+        direction="lower",
+        group="text",
+    )
+    Options: ClassVar[type[MetricOptions]] = TerOptions
+
+    def __init__(self, options: TerOptions, context: MetricContext) -> None:
+        super().__init__(options, context)
+        self._tokenizers = Tokenizers()
+        self._rounds = 0
+
+    @cached_property
+    def _scorer(self) -> Any:
+        from sacrebleu.metrics.ter import TER
+
+        return TER(**self.options.model_dump(exclude={"tokenize"}), asian_support=True)
+
+    def _prepare(self, answer: str, references: Sequence[str]) -> tuple[str, list[str]]:
+        self._rounds += 1
+        if self._rounds % _CACHE_ROUNDS == 0:
+            forget(self._scorer.tokenizer)
+        name = self.options.tokenize
+        if name == "auto":
+            found = tokenizer_for("\n".join((answer, *references)))
+            name = "tercom" if found == "13a" else found  # type: ignore[assignment]  # tokenizer_for returns these names
+        if name == "tercom":
+            return answer, list(references)
+        cut = [self._tokenizers.cut(name, text) for text in (answer, *references)]
+        return cut[0], cut[1:]
+
+    def _too_long(self, answer: str, references: list[str]) -> MetricFailure | None:
+        longest = max(len(text.split()) for text in (answer, *references))
+        if longest <= _TER_WORDS:
+            return None
+        return MetricFailure(
+            kind="too_long", message=f"ter takes up to {_TER_WORDS} words, and this text has {longest}"
+        )
+
+    def _details(self, found: Any) -> dict[str, JsonValue]:
+        return {"edits": found.num_edits, "reference_words": found.ref_length}
+
+    def signature_parts(self) -> tuple[str, ...]:
+        """Return sacrebleu's own signature, with the tokenisers that run before tercom's."""
+        signature = self._sacrebleu_signature()
+        before = _BY_SCRIPT.values() if self.options.tokenize == "auto" else (self.options.tokenize,)
+        names = [self._tokenizers.tokenizer(name).signature() for name in dict.fromkeys(before) if name != "tercom"]
+        if names:
+            signature.update("tok", f"tercom[{','.join(names)}]")
+        return (str(signature),)
+
+
+METRICS: tuple[type[Metric[Any]], ...] = (Bleu, Chrf, Ter)
