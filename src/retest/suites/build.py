@@ -1,0 +1,140 @@
+"""From a suite's tree to a Suite: form, names, files, then the dataset, with every problem on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from retest.domain.case import CaseSource
+from retest.domain.json_value import content_hash
+from retest.domain.suite import Redaction, Suite
+from retest.suites.arms import BuiltArm, build_arms
+from retest.suites.check import check_cases
+from retest.suites.dataset_entry import build_dataset
+from retest.suites.gate_entries import build_gate, warn_without_assertion
+from retest.suites.metric_entries import BuiltMetric, build_metrics
+from retest.suites.metric_rules import check_rule_count, check_sample_counts
+from retest.suites.presets import PRESETS
+from retest.suites.prompt_entries import build_prompts
+from retest.suites.scope import SuiteScope
+from retest.suites.spec import SuiteSpec, samples_of_rule
+from retest.suites.spec_reader import ReadSpec, read_spec
+from retest.suites.target_entries import build_targets
+from retest.suites.yaml_nodes import ScalarNode
+
+
+def build_suite(scope: SuiteScope, *, folder: str, source: str) -> Suite | None:
+    """Return the suite, or None where `scope` notes an error.
+
+    Args:
+        scope: the file's tree.
+        folder: its folder below the suites root, ``support/ja``; empty at the root.
+        source: the YAML text.
+    """
+    read = read_spec(scope)
+    spec = read.spec
+    metrics = build_metrics(scope, read.entries("metrics"), spec.preset, spec.defaults)
+    gate = build_gate(scope, spec.gate, metrics, _metric_names(read, metrics))
+    prompts = build_prompts(scope, read.entries("prompts", "prompt"))
+    targets = build_targets(scope, read.entries("targets", "target"), spec.defaults)
+    arms = build_arms(scope, prompts, targets, spec.matrix)
+    _check_counts(scope, spec, metrics)
+    _check_sections(scope)
+    cases = build_dataset(scope, spec.dataset) if spec.dataset else None
+    if cases is not None:
+        check_cases(scope, cases, prompts, _all_or_none(read, metrics), gate)
+    if not scope.has_errors():
+        warn_without_assertion(scope, metrics)
+    if scope.has_errors() or cases is None:
+        return None
+    return Suite(
+        name="/".join(part for part in (folder, spec.name or scope.path.stem) if part),
+        path=scope.display,
+        arms=tuple(built.arm for built in arms),
+        cases=cases,
+        metrics=tuple(built.spec for built in metrics),
+        samples=spec.samples,
+        description=spec.description,
+        tags=tuple(spec.tags),
+        gate=gate,
+        case_passes=spec.case_passes,
+        redact=_redactions(spec),
+        fingerprint=_fingerprint(arms, cases, metrics, spec),
+        source=source,
+        metadata=spec.metadata,
+    )
+
+
+def _metric_names(read: ReadSpec, metrics: Sequence[BuiltMetric]) -> list[str]:
+    """Return the names of all metrics, those with mistakes too, so that one mistake does not bring another."""
+    entries = (raw for _, raw in read.entries("metrics"))
+    names = [str(raw.get("name") or raw.get("metric")) for raw in entries]
+    node = read.scope.node("metrics")
+    wrong = [
+        str(found.value)
+        for index in range(len(getattr(node, "items", ())))
+        for key in ("name", "metric")
+        if isinstance(found := read.scope.node("metrics", index, key), ScalarNode)
+    ]
+    preset = [str(values.get("name") or values["metric"]) for values in PRESETS.get(read.spec.preset or "", ())]
+    return list(dict.fromkeys([metric.spec.name for metric in metrics] + names + wrong + preset))
+
+
+def _all_or_none(read: ReadSpec, metrics: Sequence[BuiltMetric]) -> Sequence[BuiltMetric] | None:
+    slugs = {problem.slug for problem in read.scope.problems}
+    broken = any(path[0] in {"metrics", "preset", "defaults"} for path in read.dropped)
+    return None if broken or slugs & {"suite-unknown-metric", "metric-unknown-key", "metric-bad-value"} else metrics
+
+
+def _check_counts(scope: SuiteScope, spec: SuiteSpec, metrics: Sequence[BuiltMetric]) -> None:
+    check_sample_counts(scope, [metric.spec for metric in metrics], spec.samples)
+    where = scope.at("case_passes")
+    check_rule_count(scope, "case_passes", spec.case_passes, spec.samples, where)
+    node = scope.node("case_passes")
+    total = samples_of_rule(node.value) if isinstance(node, ScalarNode) else None
+    if total is not None and total > spec.samples:
+        return
+    if total is not None and total != spec.samples:
+        message = f"case_passes counts {total} samples, and `samples` is {spec.samples}"
+        scope.warn("suite-too-few-samples", message, where, fix=f"set samples: {total}")
+
+
+def _check_sections(scope: SuiteScope) -> None:
+    """Note the sections without which there is nothing to run or to judge."""
+    sections = {
+        "prompts": ("prompts", "prompt"),
+        "dataset": ("dataset",),
+        "targets": ("targets", "target"),
+        "metrics": ("metrics", "preset"),
+    }
+    examples = {
+        "prompts": "prompts: [../prompts/question.md]",
+        "dataset": "dataset: ../datasets/questions.jsonl",
+        "targets": "targets: [{provider: openai, model: gpt-4o-mini}]",
+        "metrics": "metrics: [exact_match], or a preset",
+    }
+    for section, keys in sections.items():
+        if all(scope.node(key) is None for key in keys):
+            scope.error(
+                "suite-missing-section",
+                f"the suite has no '{section}'",
+                scope.tree.where,
+                fix=f"add `{examples[section]}`",
+            )
+
+
+def _redactions(spec: SuiteSpec) -> tuple[Redaction, ...]:
+    return tuple(
+        Redaction(pattern=entry.pattern, field=entry.field, replace_with=entry.replace_with) for entry in spec.redact
+    )
+
+
+def _fingerprint(arms: Sequence[BuiltArm], cases: CaseSource, metrics: Sequence[BuiltMetric], spec: SuiteSpec) -> str:
+    """Hash what can change a sample or a score; names, order and number of samples are left out."""
+    return content_hash(
+        {
+            "arms": sorted(content_hash(built.identity) for built in arms),
+            "cases": cases.fingerprint,
+            "metrics": sorted(content_hash(built.identity) for built in metrics),
+            "redact": [entry.model_dump(mode="json") for entry in spec.redact],
+        }
+    )

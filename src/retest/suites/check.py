@@ -1,0 +1,171 @@
+"""Checks that need the whole dataset: made in one pass over it, without holding cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from retest.domain.case import Case, CaseSource
+from retest.domain.suite import GatePolicy
+from retest.errors import Location
+from retest.suites.metric_entries import BuiltMetric
+from retest.suites.prompt_entries import BuiltPrompt
+from retest.suites.scope import SuiteScope
+from retest.suites.suggestions import did_you_mean, listing
+
+_SHOWN_ROWS = 3
+_LIKELY_EXPECTED = frozenset({"expected", "answer", "label", "output", "reference", "target"})
+_MAX_NAMES = 500  # distinct variable names kept for messages
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows with one fault: how many, and the first few."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, case: Case) -> None:
+        self.count += 1
+        if len(self.first) < _SHOWN_ROWS:
+            self.first.append(f"{case.where} (case {case.case_id!r})" if case.where else f"case {case.case_id!r}")
+
+    def details(self) -> tuple[str, ...]:
+        """Return the first rows, one a line."""
+        rest = self.count - len(self.first)
+        return (*self.first, f"and {rest} more") if rest else tuple(self.first)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pass:
+    """What one pass over the dataset finds out."""
+
+    required: dict[str, frozenset[str]]  # prompt -> variables it cannot do without
+    metrics_need_expected: bool
+    wanted: set[str]  # ids and tags that the gate names
+    cases: int = 0
+    without_expected: _Rows = field(default_factory=_Rows)
+    missing: dict[tuple[str, str], _Rows] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)
+
+    def take(self, cases: Iterable[Case]) -> None:
+        """Look at each case once."""
+        every = frozenset().union(*self.required.values())
+        for case in cases:
+            self.cases += 1
+            if case.expected is None:
+                self.without_expected.add(case)
+            if not every <= case.vars.keys():
+                self._note_missing(case)
+            if len(self.names) < _MAX_NAMES:
+                self.names.update(dict.fromkeys(case.vars))
+            if self.wanted:
+                self.wanted -= {case.case_id, *case.tags}
+
+    def _note_missing(self, case: Case) -> None:
+        for prompt, required in self.required.items():
+            for name in required - case.vars.keys():
+                self.missing.setdefault((prompt, name), _Rows()).add(case)
+
+
+def check_cases(
+    scope: SuiteScope,
+    cases: CaseSource,
+    prompts: Sequence[BuiltPrompt],
+    metrics: Sequence[BuiltMetric] | None,
+    gate: GatePolicy,
+) -> None:
+    """Note variables that rows lack, cases that nothing can judge, and case ids that are not there.
+
+    Args:
+        scope: the suite.
+        cases: the opened dataset.
+        prompts: those that could be read.
+        metrics: None where some had mistakes, so that what the others can judge says nothing.
+        gate: its `never_fail` names cases and tags.
+    """
+    found = _Pass(
+        required={built.prompt.name: built.prompt.template.required_variables for built in prompts},
+        metrics_need_expected=bool(metrics) and all(metric.info.needs_expected for metric in metrics or ()),
+        wanted=set(gate.never_fail),
+    )
+    found.take(cases)
+    if found.cases == 0:
+        scope.error("suite-no-cases", "the dataset has no cases", scope.key("dataset"))
+        return
+    _report_variables(scope, found, prompts)
+    if metrics is not None:
+        _report_expected(scope, found, metrics)
+    _report_gate(scope, found, gate)
+
+
+def _report_variables(scope: SuiteScope, found: _Pass, prompts: Sequence[BuiltPrompt]) -> None:
+    places = {built.prompt.name: _place(scope, built) for built in prompts}
+    for (prompt, name), rows in sorted(found.missing.items()):
+        if rows.count == found.cases:
+            scope.error(
+                "suite-unknown-variable",
+                f"prompt '{prompt}' uses the variable '{name}', and no row of the dataset has it",
+                places[prompt],
+                details=(f"variables of the rows: {listing(found.names) or 'none'}",),
+                fix=did_you_mean(name, found.names)
+                or f"add '{name}' to the dataset, or give it a default: {{{{ {name} | default('') }}}}",
+            )
+        else:
+            scope.error(
+                "suite-missing-variable",
+                f"the variable '{name}' of prompt '{prompt}' is missing from {rows.count} of {found.cases} rows",
+                places[prompt],
+                details=rows.details(),
+                fix=f"fill it in, or give it a default: {{{{ {name} | default('') }}}}",
+            )
+
+
+def _place(scope: SuiteScope, built: BuiltPrompt) -> Location:
+    return Location(path=built.prompt.path) if built.prompt.path else scope.at(*built.path)
+
+
+def _report_expected(scope: SuiteScope, found: _Pass, metrics: Sequence[BuiltMetric]) -> None:
+    rows = found.without_expected
+    needing = [metric for metric in metrics if metric.info.needs_expected]
+    if rows.count == found.cases:
+        for metric in needing:
+            scope.error(
+                "suite-no-expected",
+                f"metric '{metric.spec.name}' compares with the expected answer, and no row has one",
+                metric.spec.where,
+                details=(f"fields seen as variables: {listing(found.names) or 'none'}",),
+                fix=_expected_fix(scope, found),
+            )
+    elif rows.count and found.metrics_need_expected:
+        scope.error(
+            "suite-unjudgeable-case",
+            f"no metric can judge {rows.count} of {found.cases} cases: they have no expected answer",
+            scope.key("dataset"),
+            details=rows.details(),
+            fix="fill in the expected answers, or add a metric that needs none",
+        )
+
+
+def _expected_fix(scope: SuiteScope, found: _Pass) -> str:
+    if scope.node("dataset", "expected") is not None:
+        return "fill in the expected answers, or choose a metric that needs none"
+    likely = next(
+        (name for name in found.names if name in {"expected", "answer", "label", "output", "reference"}), None
+    )
+    return f"set dataset.expected: {likely or '<field with the expected answer>'}"
+
+
+def _report_gate(scope: SuiteScope, found: _Pass, gate: GatePolicy) -> None:
+    for name in sorted(found.wanted):
+        scope.error(
+            "gate-unknown-case",
+            f"gate.never_fail names '{name}', and no case has that id or tag",
+            scope.at("gate", "never_fail"),
+        )
+    if found.cases < gate.min_cases:
+        scope.error(
+            "gate-too-few-cases",
+            f"gate.min_cases is {gate.min_cases}, and the dataset has {found.cases} cases: it can never be judged",
+            scope.at("gate", "min_cases"),
+        )

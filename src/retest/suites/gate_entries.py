@@ -1,0 +1,85 @@
+"""A suite's gate, and whether the suite asserts anything at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from retest.domain.catalog import MetricInfo
+from retest.domain.suite import GatePolicy, MetricGate
+from retest.suites.metric_entries import BuiltMetric
+from retest.suites.metric_rules import warn_unreachable
+from retest.suites.scope import SuiteScope
+from retest.suites.spec import GateEntry, MetricGateEntry
+from retest.suites.suggestions import did_you_mean, listing
+
+# Writing one of these says on purpose what fails; the others only tune it.
+_ASSERTING = ("block", "metrics", "max_cost_usd", "max_latency_ms", "never_fail")
+
+
+def build_gate(
+    scope: SuiteScope, entry: GateEntry | None, metrics: Sequence[BuiltMetric], names: Collection[str]
+) -> GatePolicy:
+    """Return the policy; `names` are the names of all metrics, those with mistakes too."""
+    if entry is None:
+        return GatePolicy()
+    for name in entry.metrics:
+        if name not in names:
+            _unknown_metric(scope, name, names)
+    for metric in metrics:
+        if metric.spec.name in entry.metrics:
+            _check_limits(scope, metric.spec.name, entry.metrics[metric.spec.name], metric.info)
+    values = {
+        key: getattr(entry, key)
+        for key in GateEntry.model_fields
+        if key not in {"metrics", "require_same", "never_fail"}
+    }
+    return GatePolicy(
+        **values,
+        metrics={
+            name: MetricGate(margin=policy.margin, min=policy.min, max=policy.max)
+            for name, policy in entry.metrics.items()
+        },
+        require_same=tuple(dict.fromkeys(entry.require_same)),
+        never_fail=tuple(dict.fromkeys(entry.never_fail)),
+    )
+
+
+def _unknown_metric(scope: SuiteScope, name: str, names: Collection[str]) -> None:
+    scope.error(
+        "gate-unknown-metric",
+        f"the gate names '{name}', and the suite has no metric of that name",
+        scope.key("gate", "metrics", name),
+        details=(f"metrics of this suite: {listing(names)}",),
+        fix=did_you_mean(name, names) or f"add it to `metrics`, or remove gate.metrics.{name}",
+    )
+
+
+def _check_limits(scope: SuiteScope, name: str, policy: MetricGateEntry, info: MetricInfo) -> None:
+    where = scope.key("gate", "metrics", name)
+    if policy.margin is None and policy.min is None and policy.max is None:
+        scope.error("suite-empty-set", f"gate.metrics.{name} sets nothing", where, fix="give it margin, min or max")
+    warn_unreachable(scope, f"gate.metrics.{name}", (policy.min, policy.max), info, where)
+    if info.low is None or info.high is None or policy.margin is None or info.runs_code:
+        return
+    if policy.margin >= info.high - info.low:
+        scope.warn(
+            "suite-threshold",
+            f"gate.metrics.{name}: a margin of {policy.margin:g} covers the whole range of '{info.name}'",
+            scope.at("gate", "metrics", name, "margin"),
+            details=(f"values go from {info.low:g} to {info.high:g}, so that no drop can ever matter",),
+            fix=f"did you mean {policy.margin / 100:g}?" if policy.margin >= 1 and info.high <= 1 else None,
+        )
+
+
+def warn_without_assertion(scope: SuiteScope, metrics: Sequence[BuiltMetric]) -> None:
+    """Warn of a suite that nothing can fail: no threshold, no limit, and no word on regressions."""
+    asserted = any(scope.node("gate", key) is not None for key in _ASSERTING)
+    if asserted or any(metric.spec.pass_if is not None for metric in metrics):
+        return
+    scope.warn(
+        "suite-asserts-nothing",
+        "the suite asserts nothing: whatever the answers are, a run passes",
+        scope.tree.where,
+        details=("no metric has `pass_if`, and `gate` sets neither a limit nor what blocks",),
+        fix="add `gate: {block: regression}` to fail on a drop against the baseline, or limits under gate.metrics",
+    )

@@ -1,0 +1,195 @@
+"""A suite's metrics: preset, defaults and entries joined, options checked against the registered metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from retest.domain.catalog import MetricInfo
+from retest.domain.json_value import JsonValue
+from retest.domain.suite import MetricSpec, PassIf
+from retest.errors import Location, RetestError
+from retest.suites.metric_rules import JudgedEntry, check_judging
+from retest.suites.named_files import check_file, files_fingerprint, option_files
+from retest.suites.presets import PRESETS
+from retest.suites.scope import RawEntry, SuiteScope
+from retest.suites.spec import DefaultsEntry, MetricEntry
+from retest.suites.spec_problems import Subject, model_keys, spec_problems
+from retest.suites.suggestions import did_you_mean, listing
+from retest.suites.yaml_nodes import NodePath
+
+OWN_KEYS = tuple(MetricEntry.model_fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltMetric:
+    """A checked metric with its registered description; `identity` is what can change its scores."""
+
+    spec: MetricSpec
+    info: MetricInfo
+    identity: JsonValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """A metric entry as data: `own` keys stand at `path` in the suite, `defaults` beneath them."""
+
+    path: NodePath
+    own: Mapping[str, Any]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def metric(self) -> str:
+        return str(self.own.get("metric"))
+
+    @property
+    def name(self) -> str:
+        return str(self.own.get("name") or self.metric)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {**self.defaults, **self.own}
+
+    def resolve(self, inner: NodePath) -> NodePath:
+        """Return where a path inside the entry stands in the suite."""
+        if inner and inner[0] not in self.own and inner[0] in self.defaults:
+            return ("defaults", "metrics", self.metric, *inner)
+        return self.path if self.path[0] == "preset" else (*self.path, *inner)
+
+
+def build_metrics(
+    scope: SuiteScope,
+    entries: Sequence[RawEntry],
+    preset: str | None,
+    defaults: DefaultsEntry | None,
+) -> list[BuiltMetric]:
+    """Return the checked metrics; what is wrong is noted in `scope`.
+
+    Args:
+        scope: the suite.
+        entries: path in the suite and content of each entry, as mappings.
+        preset: the preset's name.
+        defaults: what metrics share.
+    """
+    shared = defaults.metrics if defaults else {}
+    _check_defaults(scope, shared)
+    drafts = list(_join(scope, entries, preset, shared))
+    built = (_build(scope, draft) for draft in drafts)
+    return [metric for metric in built if metric is not None]
+
+
+def _check_defaults(scope: SuiteScope, shared: Mapping[str, Mapping[str, Any]]) -> None:
+    for name in shared:
+        if name not in scope.catalog.metrics:
+            _unknown_metric(scope, name, scope.key("defaults", "metrics", name))
+
+
+def _join(
+    scope: SuiteScope,
+    entries: Sequence[RawEntry],
+    preset: str | None,
+    shared: Mapping[str, Mapping[str, Any]],
+) -> Iterator[_Draft]:
+    """Yield preset entries that no own entry replaces, then the own ones, each name once."""
+    drafts = [_Draft(path=path, own=own, defaults=shared.get(str(own["metric"]), {})) for path, own in entries]
+    names = {draft.name for draft in drafts}
+    for values in PRESETS.get(preset or "", ()):
+        draft = _Draft(path=("preset",), own=values, defaults=shared.get(str(values["metric"]), {}))
+        if draft.name not in names:
+            yield draft
+    seen: dict[str, _Draft] = {}
+    for draft in drafts:
+        if draft.name in seen:
+            _duplicate(scope, draft, seen[draft.name])
+        else:
+            seen[draft.name] = draft
+            yield draft
+
+
+def _duplicate(scope: SuiteScope, draft: _Draft, first: _Draft) -> None:
+    scope.error(
+        "suite-duplicate-name",
+        f"two metrics are called '{draft.name}'",
+        scope.at(*draft.path),
+        details=(f"first at {scope.at(*first.path)}",),
+        fix="give one of them a `name`",
+    )
+
+
+def _unknown_metric(scope: SuiteScope, name: str, where: Location) -> None:
+    known = scope.catalog.metrics
+    scope.error(
+        "suite-unknown-metric",
+        f"unknown metric '{name}'",
+        where,
+        details=(f"known metrics: {listing(known, limit=60)}",),
+        fix=did_you_mean(name, known),
+    )
+
+
+def _build(scope: SuiteScope, draft: _Draft) -> BuiltMetric | None:
+    info = scope.catalog.metrics.get(draft.metric)
+    if info is None:
+        _unknown_metric(scope, draft.metric, scope.at(*draft.resolve(("metric",))))
+        return None
+    common = _common_keys(scope, draft)
+    options = _options(scope, draft, info)
+    if common is None or options is None or not _check_files(scope, draft, options):
+        return None
+    check_judging(scope, JudgedEntry(what=_what(draft), entry=common, info=info, place=draft.resolve))
+    spec = MetricSpec(
+        name=draft.name,
+        metric=draft.metric,
+        options=options.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        pass_if=PassIf(min=common.pass_if.min, max=common.pass_if.max) if common.pass_if else None,
+        aggregate=common.aggregate or "mean",
+        case_passes=common.case_passes,
+        direction=common.direction,
+        base_dir=scope.base_dir,
+        where=scope.at(*draft.path),
+    )
+    identity: JsonValue = [spec.name, spec.metric, spec.options, files_fingerprint(options, scope.base_dir)]
+    return BuiltMetric(spec=spec, info=info, identity=identity)
+
+
+def _common_keys(scope: SuiteScope, draft: _Draft) -> MetricEntry | None:
+    """Return the keys that every metric has; mistakes can only come from defaults, the file itself was checked."""
+    try:
+        return MetricEntry.model_validate(draft.values)
+    except ValidationError as error:
+        subject = Subject(model=MetricEntry, scope=scope, resolve=draft.resolve, what=_what(draft))
+        scope.problems.extend(spec_problems(error, subject))
+        return None
+
+
+def _what(draft: _Draft) -> str:
+    return f"metric '{draft.name}'"
+
+
+def _options(scope: SuiteScope, draft: _Draft, info: MetricInfo) -> BaseModel | None:
+    try:
+        model: type[BaseModel] = info.options()
+    except RetestError as error:  # an optional library is missing
+        scope.problems.extend(error.problems)
+        return None
+    keys = model_keys(model)
+    values = {key: value for key, value in draft.values.items() if key not in OWN_KEYS or key in keys}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        subject = Subject(
+            model=model, scope=scope, resolve=draft.resolve, what=_what(draft), slug="metric", extra_keys=OWN_KEYS
+        )
+        scope.problems.extend(spec_problems(error, subject))
+        return None
+
+
+def _check_files(scope: SuiteScope, draft: _Draft, options: BaseModel) -> bool:
+    found = [
+        check_file(scope, scope.file(str(path)), scope.at(*draft.resolve((key,))), f"file of {_what(draft)}")
+        for key, path in option_files(options, scope.base_dir)
+    ]
+    return all(found)

@@ -1,0 +1,91 @@
+"""Files that a suite names: whether they are there, and what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from retest.domain.json_value import JsonValue, content_hash
+from retest.errors import Location
+from retest.suites.scope import SuiteScope
+from retest.suites.suggestions import did_you_mean
+
+_HASHED_BYTES = 256_000_000  # larger files (models) are told apart by their size: hashing them would slow every check
+_CHUNK = 1 << 20
+_PATH_KEYS = frozenset({"path", "schema", "file"})
+
+
+def check_file(scope: SuiteScope, path: Path, where: Location, what: str) -> bool:
+    """Return whether a file is there; notes the problem, with the sibling that was probably meant."""
+    if path.is_file():
+        return True
+    shown = scope.shown(path)
+    if path.is_dir():
+        scope.error("suite-file-missing", f"the {what} {shown} is a folder", where, fix="name the file")
+        return False
+    parent = _deepest_folder(path)
+    missing = path if parent == path.parent else next(p for p in path.parents if p.parent == parent)
+    kind = what if missing == path else "folder"
+    name = _closest_sibling(missing)
+    scope.error(
+        "suite-file-missing",
+        f"the {what} {shown} does not exist",
+        where,
+        details=() if missing == path else (f"there is no {kind} {scope.shown(missing)}",),
+        fix=name or "paths are relative to the folder of the suite file",
+    )
+    return False
+
+
+def _deepest_folder(path: Path) -> Path:
+    return next((folder for folder in path.parents if folder.is_dir()), path.parent)
+
+
+def _closest_sibling(path: Path) -> str | None:
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return None
+    return did_you_mean(path.name, names)
+
+
+def option_files(options: BaseModel, base_dir: Path) -> Iterator[tuple[str, Path]]:
+    """Yield option key and file for each option that names a file (``file.py:function`` names ``file.py``)."""
+    for key, value in options.model_dump(mode="json", by_alias=True).items():
+        if isinstance(value, str) and value and (key in _PATH_KEYS or key.endswith(("_path", "_file"))):
+            yield key, base_dir / _without_function(value)
+
+
+def _without_function(text: str) -> str:
+    head, colon, tail = text.rpartition(":")
+    return head if colon and head.endswith(".py") and tail.isidentifier() else text
+
+
+def file_fingerprint(path: Path) -> JsonValue:
+    """Return what tells two versions of a file apart: its hash, the size of a very large one, None where unreadable."""
+    try:
+        size = path.stat().st_size
+        return size if size > _HASHED_BYTES else _hash_file(path)
+    except OSError:
+        return None
+
+
+def _hash_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()[:32]
+
+
+def files_fingerprint(options: BaseModel, base_dir: Path) -> JsonValue:
+    """Return option key to the fingerprint of the file it names."""
+    return {key: file_fingerprint(path) for key, path in option_files(options, base_dir) if path.is_file()}
+
+
+def same_content(*parts: JsonValue) -> str:
+    """Return one hash over several parts."""
+    return content_hash(list(parts))
