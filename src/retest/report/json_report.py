@@ -73,6 +73,24 @@ def run_document(run: Run, summary: RunSummary) -> dict[str, object]:
     return document
 
 
+def header_document(run: Run) -> dict[str, object]:
+    """Return a run's header for a list: identity, provenance, counts, stored means."""
+    return {
+        "run": run.run_id,
+        "suite": run.suite,
+        "status": run.status,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "counts": dataclasses.asdict(run.counts),
+        "provenance": dataclasses.asdict(run.provenance),
+        "arms": [{"name": arm.name, "prompt_hash": arm.prompt_hash, "model": arm.model} for arm in run.arms],
+        "tags": list(run.tags),
+        "metadata": dict(run.metadata),
+        "exit_code": run.exit_code,
+        "summary": dict(run.summary),
+    }
+
+
 def arm_document(arm: ArmSummary) -> dict[str, object]:
     """Return one arm with its metrics by name."""
     document: dict[str, object] = {name: getattr(arm, name) for name in _ARM_FIELDS}

@@ -29,19 +29,18 @@ _JUDGEMENT_STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow
 
 def run_result(run: Run, summary: RunSummary, *, verbose: bool = False) -> RenderableType:
     """Return everything that `retest run` shows at its end, and `retest show` again."""
-    parts: list[RenderableType] = [Text(), _headline(run), metric_table(summary.arms)]
+    blocks: list[list[RenderableType]] = [[_headline(run)], [metric_table(summary.arms)]]
     if len(summary.arms) > 1:
-        parts.append(selection_table(summary.arms))
+        blocks.append([selection_table(summary.arms)])
     else:
-        parts.extend(_usage_line(arm) for arm in summary.arms)
-    parts.extend(_limit_line(limit) for limit in summary.limits)
-    parts.extend(Text(f"note: {one_line(note)}", "yellow") for note in summary.notes)
+        blocks.append([line for arm in summary.arms if (line := _usage_line(arm)).plain])
+    blocks.append([_limit_line(limit) for limit in summary.limits])
+    blocks.append([Text(f"note: {one_line(note)}", "yellow") for note in summary.notes])
     if verbose:
-        parts.extend(_slice_table(arm) for arm in summary.arms if arm.slices)
-    if summary.worst:
-        parts.append(worst_table(summary.worst))
-    parts.append(_next_steps(run, summary))
-    return Group(*parts)
+        blocks.extend([Text(one_line(arm.name), "bold"), _slice_table(arm)] for arm in summary.arms if arm.slices)
+    blocks.append([worst_table(summary.worst)] if summary.worst else [])
+    blocks.append([_next_steps(run, summary)])
+    return Group(*(part for block in blocks if block for part in (*block, Text())))
 
 
 def _headline(run: Run) -> Text:
@@ -123,23 +122,37 @@ def histogram_bars(counts: Sequence[int]) -> str:
 
 
 def selection_table(arms: Sequence[ArmSummary]) -> Table:
-    """Return quality, latency and cost per arm; the ones that no other beats in everything are marked."""
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", title_justify="left")
+    """Return the first metric, errors, latency, tokens and cost per arm; the ones that no other beats in everything are marked.
+
+    A column that no arm has a figure for is left out.
+    """
+    quality = next((metric.name for arm in arms for metric in arm.metrics), "")
+    columns: dict[str, list[str]] = {
+        one_line(quality): [_mean_of(arm, quality) for arm in arms],
+        "errors": [format_count(arm.errors) for arm in arms] if any(arm.errors for arm in arms) else [],
+        "latency p50": [format_latency(arm.latency_p50_ms) for arm in arms],
+        "p95": [format_latency(arm.latency_p95_ms) for arm in arms],
+        "tokens in": [format_count(arm.input_tokens) for arm in arms],
+        "out": [format_count(arm.output_tokens) for arm in arms],
+        "cost": [MISSING if arm.cost_usd is None else format_cost(arm.cost_usd) for arm in arms],
+    }
+    shown = {name: cells for name, cells in columns.items() if any(cell != MISSING for cell in cells)}
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     table.add_column("arm", overflow="fold")
-    for name in ("errors", "latency p50", "p95", "tokens in/out", "cost"):
+    for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
-    for arm in arms:
-        table.add_row(
-            Text(one_line(arm.name)),
-            Text(format_count(arm.errors), "bold red" if arm.errors else ""),
-            format_latency(arm.latency_p50_ms),
-            format_latency(arm.latency_p95_ms),
-            f"{format_count(arm.input_tokens)}/{format_count(arm.output_tokens)}",
-            format_cost(arm.cost_usd) if arm.cost_usd is not None else MISSING,
-            Text("worth choosing" if arm.pareto else "", "green"),
-        )
+    for number, arm in enumerate(arms):
+        mark = Text("worth choosing" if arm.pareto else "", "green")
+        table.add_row(Text(one_line(arm.name)), *(cells[number] for cells in shown.values()), mark)
     return table
+
+
+def _mean_of(arm: ArmSummary, name: str) -> str:
+    found = next((metric for metric in arm.metrics if metric.name == name), None)
+    if found is None:
+        return MISSING
+    return format_value(found.mean, low=found.range_low, high=found.range_high)
 
 
 def _usage_line(arm: ArmSummary) -> Text:
@@ -182,15 +195,15 @@ def _slice_table(arm: ArmSummary) -> Table:
 
 def worst_table(worst: Sequence[WorstCase]) -> Table:
     """Return the cases to look at first: expected answer beside one that was given."""
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", expand=False)
-    table.add_column("worst cases", overflow="ellipsis", no_wrap=True, max_width=24)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("expected", overflow="ellipsis", no_wrap=True, max_width=20)
-    table.add_column("answer", overflow="ellipsis", no_wrap=True)
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", expand=True)
+    table.add_column("worst cases", overflow="ellipsis", no_wrap=True, ratio=3)
+    table.add_column(one_line(worst[0].metric), justify="right", no_wrap=True)
+    table.add_column("expected", overflow="ellipsis", no_wrap=True, ratio=3)
+    table.add_column("answer", overflow="ellipsis", no_wrap=True, ratio=6)
     for case in worst:
         table.add_row(
             Text(one_line(case.case_id)),
-            format_value(case.value),
+            format_value(case.value, low=None),
             Text(one_line(case.expected or MISSING)),
             Text(one_line(case.output[:200])),
         )
@@ -198,7 +211,7 @@ def worst_table(worst: Sequence[WorstCase]) -> Table:
 
 
 def _next_steps(run: Run, summary: RunSummary) -> Text:
-    text = Text("\nnext: ", "bold")
+    text = Text("next: ", "bold")
     if summary.worst:
         text.append(f"retest show {run.run_id} --case {one_line(summary.worst[0].case_id)}", "cyan")
     else:

@@ -25,6 +25,7 @@ from retest.runner.pacing import FailureStreak, RetryPolicy
 from retest.runner.plan import PlannedCall, RunPlan
 from retest.runner.score import Scorer
 from retest.runner.stopping import Budget, Limits, StopSignal
+from retest.runner.table import RunTable
 from retest.runner.tally import Tally
 from retest.store.base import Ledger, LedgerEntry, RunWriter
 from retest.targets.base import Target
@@ -85,7 +86,10 @@ class Execution:
         stop: StopSignal | None = None,
     ) -> None:
         self.stop = stop or StopSignal()
-        self.tally = Tally(arms=len(plan.arms))
+        self.tally = Tally()
+        self.table = RunTable(
+            arms=len(plan.arms), metrics=[metric.name for metric in plan.suite.metrics], samples=plan.samples
+        )
         self._plan = plan
         self._backends = backends
         self._options = options
@@ -119,7 +123,11 @@ class Execution:
                 await self._finished.put(None)
         except* RetestError as errors:
             raise _first(errors) from None
-        return self.tally.counts()
+        return self.counts()
+
+    def counts(self) -> RunCounts:
+        """Return what has been done so far."""
+        return self.tally.counts(self.table.cases)
 
     # -- feeding ---------------------------------------------------------------------------------------------------
 
@@ -170,7 +178,9 @@ class Execution:
         cases = {call.case_index: call.case for call in chunk if call.case_index > self._stored_cases}
         if cases:
             self._stored_cases = max(cases)
-            await self._backends.writer.add_cases([(index, redactor.case(case)) for index, case in cases.items()])
+            kept = [(index, redactor.case(case)) for index, case in cases.items()]
+            await self._backends.writer.add_cases(kept)
+            self.table.add_cases(kept)
         rendered = {call.messages_hash: redactor.messages(call.messages, call.case) for call in chunk}
         await self._backends.writer.add_messages(rendered)
 
@@ -291,6 +301,7 @@ class Execution:
             records = [_to_record(item, row) for item, row in zip(batch, scores, strict=True)]
             await self._backends.writer.append(records)
             self.tally.add(records)
+            self.table.add(records)
             self._tell(SamplesDone(records=tuple(records)))
 
 

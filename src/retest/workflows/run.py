@@ -94,10 +94,11 @@ class SuiteRun:
             if self._options.dry_run:
                 return RunOutcome(suite=self._suite, plan=ready, exit_code=ExitCode.PASSED)
             run = unfinished or self._header(run_id, plan, metrics, planned=estimate.planned)
-            backends = Backends(targets=targets, ledger=ledger, writer=store.start_run(run), scorer=Scorer(metrics))
+            backends = Backends(
+                targets=targets, ledger=ledger, writer=store.start_run(run, owner=run_id), scorer=Scorer(metrics)
+            )
             execution = Execution(plan, backends, self._execution_options(estimate), self._tell, stop)
-            async with _beating(store, run_id, lease_s / 3):
-                counts = await _execute(execution, store, run)
+            counts = await _execute(execution, store, run)
             return await asyncio.to_thread(self._close, store, run, ready, execution, counts)
 
     # -- before ----------------------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ class SuiteRun:
         if stop.is_set:
             status = "interrupted" if stop.reason == "interrupt" else "incomplete"
         run = replace(run, status=status, counts=counts, finished_at=self._workspace.clock())
-        closed = close_run(store, run, self._suite.gate, execution.tally)
+        closed = close_run(store, run, self._suite.gate, execution.table)
         return RunOutcome(
             suite=self._suite,
             plan=ready,
@@ -270,29 +271,8 @@ async def _execute(execution: Execution, store: Store, run: Run) -> RunCounts:
     except BaseException:
         # Whatever happened, what is stored stays, and the same command resumes it.
         with suppress(Exception):
-            store.update_run(run.run_id, status="incomplete", counts=execution.tally.counts())
+            store.update_run(run.run_id, status="incomplete", counts=execution.counts())
         raise
-
-
-class _beating:  # noqa: N801 - reads as a verb where it is used
-    """Keeps a run's claims alive while the block runs."""
-
-    def __init__(self, store: Store, owner: str, every_s: float) -> None:
-        self._store, self._owner, self._every_s = store, owner, every_s
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._beat())
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.to_thread(self._store.heartbeat, self._owner)
-            await asyncio.sleep(self._every_s)
 
 
 def _close_all(metrics: Mapping[str, Metric[Any]]) -> None:

@@ -1,0 +1,47 @@
+# Two commands do all the set-up on a fresh machine with Python 3.11+, git and make:
+#   make demo    makes .venv, installs retest, and compares two recorded prompt versions: no key, no network service
+#   make test    makes .venv with what the tests need, installs PostgreSQL and Chromium where it may, runs the tests
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo demo-live test test-full lint bench clean debian-packages
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+$(VENV)/.installed-tests: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e '.[local,postgres,parquet]' --group dev
+	touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(BIN)/retest run evals/support.yaml
+
+demo-live: $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e '.[local]'
+	$(BIN)/retest run evals/live/support.yaml
+
+debian-packages:
+	@sh .ci/debian-packages
+
+test: $(VENV)/.installed-tests debian-packages lint
+	$(BIN)/python -m pytest -m 'not slow and not statistics_full' $(PYTEST_ARGS)
+
+test-full: $(VENV)/.installed-tests debian-packages lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-tests
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

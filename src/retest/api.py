@@ -1,0 +1,61 @@
+"""The Python API: what the command line does, for notebooks and production code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from retest.domain.prompt import Prompt
+from retest.errors import SuiteError
+from retest.runner.plan import CaseSelection
+from retest.suites.prompt_files import read_prompt
+from retest.workflows.check import check_suites
+from retest.workflows.run import RunOptions, RunOutcome, run_suite
+from retest.workflows.settings import load_settings
+from retest.workflows.workspace import Workspace
+
+
+def load_prompt(path: str | Path) -> Prompt:
+    """Return the prompt in a file; ``.render(**variables)`` gives the messages exactly as a run sends them.
+
+    Raises:
+        SuiteError: everything that is wrong with the file.
+    """
+    full = Path(path).resolve()
+    return read_prompt(full, display=str(path), root=full.parent)
+
+
+def run(  # noqa: PLR0913 - one keyword per thing a caller may ask for, as in `retest run`
+    suite: str | Path,
+    *,
+    samples: int | None = None,
+    cases: Sequence[str] = (),
+    limit: int | None = None,
+    overrides: Sequence[str] = (),
+    offline: bool = False,
+    fresh: bool = False,
+    store: str | None = None,
+) -> RunOutcome:
+    """Check and run one suite as ``retest run`` does; `overrides` are ``KEY=VALUE`` as for ``--set``.
+
+    Must not be called from a running event loop; there, await `retest.workflows.run.run_suite`.
+
+    Raises:
+        SuiteError: everything that is wrong with the suite, before any call.
+        RetestError: a store that fails, nothing to judge.
+    """
+    cwd = Path.cwd()
+    settings = load_settings(cwd, os.environ, {"store": store})
+    workspace = Workspace(cwd=cwd, settings=settings, env=dict(os.environ), command="retest.run()")
+    checked = check_suites([str(suite)], workspace, overrides)
+    if checked.errors:
+        raise SuiteError(*checked.errors)
+    options = RunOptions(
+        samples=samples,
+        selection=CaseSelection(ids=frozenset(cases), limit=limit),
+        offline=offline,
+        fresh=fresh,
+    )
+    return asyncio.run(run_suite(checked.suites[0], options, workspace))

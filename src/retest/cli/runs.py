@@ -1,0 +1,62 @@
+"""`retest runs`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from retest.cli import options as opt
+from retest.errors import ExitCode
+
+
+def command(
+    suite: Annotated[str | None, typer.Argument(help="Only suites whose name begins so.")] = None,
+    prompt: Annotated[str | None, typer.Option("--prompt", help="A prompt's name, path, or start of its hash.")] = None,
+    commit: Annotated[str | None, typer.Option("--commit", help="Start of the git commit.")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="Runs with this tag.")] = None,
+    meta: Annotated[list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="Runs with this note.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="CONDITION", help="On a mean, e.g. 'exact_match>=0.8'.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="Show this metric's mean.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest.")] = 30,
+    store: opt.StoreUrl = None,
+    as_json: opt.Json = False,
+) -> ExitCode:
+    """List runs, the newest first.
+
+    [bold]Examples[/bold]
+
+        retest runs support --where 'exact_match>=0.8'
+
+        retest runs --commit 3f2a --tag nightly --metric rouge_l
+
+        retest runs --meta ticket=OPS-12 --json
+    """
+    from retest.cli.config import open_workspace
+    from retest.cli.console import stdout
+    from retest.cli.run_suites import print_json
+    from retest.report.terminal_cases import run_table
+    from retest.store.records import RunFilter, parse_metric_condition
+
+    wanted = RunFilter(
+        suite=suite,
+        prompt=prompt,
+        commit=commit,
+        tags=tuple(tag or ()),
+        metadata=opt.parse_pairs(meta or [], "--meta"),
+        metrics=tuple(parse_metric_condition(text) for text in where or ()),
+        limit=limit,
+    )
+    with open_workspace(store=store).open_store(read_only=True) as opened:
+        found = list(opened.list_runs(wanted))
+    if as_json:
+        from retest.report.json_report import header_document
+
+        print_json({"runs": [header_document(run) for run in found]})
+    elif not found:
+        stdout().print("no run fits; `retest runs` without conditions lists all")
+    else:
+        stdout().print(run_table(found, metric))
+    return ExitCode.PASSED

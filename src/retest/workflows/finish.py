@@ -1,0 +1,125 @@
+"""Closes a run: sums it up, judges its limits, settles its exit code, stores all three."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from retest.decision.limits import judge_limits, run_exit_code
+from retest.domain.json_value import JsonValue
+from retest.domain.run import Run
+from retest.domain.sample import Response, Score
+from retest.domain.suite import GatePolicy
+from retest.domain.summary import ArmSummary, MetricSummary, RunSummary, WorstCase
+from retest.errors import ExitCode
+from retest.report.json_report import arm_document
+from retest.runner.table import RunTable
+from retest.workflows.summarise import case_values, summarise
+
+if TYPE_CHECKING:
+    from retest.store.database import Store  # loads SQLAlchemy
+
+_WORST = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedRun:
+    """A run with its aggregates and its exit code."""
+
+    run: Run
+    summary: RunSummary
+    exit_code: ExitCode
+
+
+def close_run(store: Store, run: Run, gate: GatePolicy, table: RunTable) -> ClosedRun:
+    """Sum up and store the end of a run; `run.status` says how it ended."""
+    summary = full_summary(store, run, gate, table)
+    code = _exit_code(run, summary, gate)
+    stored = stored_summary(summary)
+    store.update_run(
+        run.run_id,
+        status=run.status,
+        counts=run.counts,
+        summary=stored,
+        exit_code=int(code),
+        finished_at=run.finished_at,
+    )
+    return ClosedRun(run=replace(run, exit_code=int(code), summary=stored), summary=summary, exit_code=code)
+
+
+def full_summary(store: Store, run: Run, gate: GatePolicy, table: RunTable) -> RunSummary:
+    """Return a run's aggregates with limits judged and the worst cases looked up."""
+    summary = summarise(run, table)
+    return replace(
+        summary, limits=judge_limits(summary.arms, gate), worst=tuple(worst_cases(store, run, summary, table))
+    )
+
+
+def _exit_code(run: Run, summary: RunSummary, gate: GatePolicy) -> ExitCode:
+    if run.status == "interrupted":
+        return ExitCode.INTERRUPTED
+    if run.status == "incomplete":
+        return ExitCode.INCOMPLETE
+    return run_exit_code(summary, gate, run.planned)
+
+
+def stored_summary(summary: RunSummary) -> dict[str, JsonValue]:
+    """Return what the store keeps of a summary: enough to list and filter runs."""
+    document: dict[str, object] = {
+        "arms": {arm.name: arm_document(arm) for arm in summary.arms},
+        "limits": [dataclasses.asdict(limit) for limit in summary.limits],
+    }
+    return document  # type: ignore[return-value] # JSON by construction
+
+
+def worst_cases(store: Store, run: Run, summary: RunSummary, table: RunTable) -> Iterator[WorstCase]:
+    """Yield the cases with the worst values of the first metric, one answer each."""
+    if not run.metrics or not run.arms:
+        return
+    metric, arm = run.metrics[0], summary.arms[0]
+    first = next((item for item in arm.metrics if item.name == metric.name), None)
+    if first is None or first.mean is None:
+        return
+    values = case_values(metric, table.arms[0].metrics[metric.name], table).per_case
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    known = [(sign * float(value), index) for index, value in enumerate(values) if value == value]  # noqa: PLR0124 - NaN
+    for signed, index in sorted(known)[:_WORST]:
+        if not _is_perfect(signed * sign, first):
+            found = _worst_answer(store, run, arm, table.case_ids[index])
+            if found is not None:
+                expected, output = found
+                yield WorstCase(
+                    arm=arm.name,
+                    case_id=table.case_ids[index],
+                    metric=metric.name,
+                    value=signed * sign,
+                    expected=expected,
+                    output=output,
+                )
+
+
+def _is_perfect(value: float, metric: MetricSummary) -> bool:
+    best = metric.range_high if metric.direction == "higher" else metric.range_low
+    return best is not None and value == best
+
+
+def _worst_answer(store: Store, run: Run, arm: ArmSummary, case_id: str) -> tuple[str | None, str] | None:
+    """Return what was expected and the lowest-scored answer of a case."""
+    from retest.store.records import SampleFilter
+
+    name, sign = run.metrics[0].name, 1.0 if run.metrics[0].direction == "higher" else -1.0
+    worst: tuple[float, str | None, str] | None = None
+    for sample in store.iter_samples(run.run_id, SampleFilter(arm=arm.name, case_id=case_id)):
+        score = sample.scores.get(name)
+        if isinstance(sample.outcome, Response) and isinstance(score, Score):
+            expected = None if sample.case.expected is None else _short(sample.case.expected)
+            if worst is None or sign * score.value < worst[0]:
+                worst = (sign * score.value, expected, sample.outcome.output)
+    return None if worst is None else worst[1:]
+
+
+def _short(expected: JsonValue) -> str:
+    return re.sub(r"\s+", " ", expected if isinstance(expected, str) else str(expected))[:200]

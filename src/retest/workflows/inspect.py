@@ -1,0 +1,196 @@
+"""Looks at stored runs: their aggregates again, their cases, their samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from retest.domain.run import Run, RunMetric
+from retest.domain.sample import CallError, MetricFailure, Score
+from retest.domain.summary import CaseSummary, LimitResult, RunSummary
+from retest.errors import Problem, UsageError
+from retest.runner.table import NOT_APPLICABLE, RunTable
+from retest.workflows.finish import worst_cases
+from retest.workflows.summarise import CaseValues, case_values, summarise
+
+if TYPE_CHECKING:
+    from retest.store.database import Store
+    from retest.store.records import StoredSample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A stored run with what it adds up to."""
+
+    run: Run
+    table: RunTable
+    summary: RunSummary
+
+
+def load_view(store: Store, run: Run) -> RunView:
+    """Return a stored run with its aggregates, computed again from its samples."""
+    table = load_table(store, run)
+    summary = summarise(run, table)
+    limits = cast("Sequence[Mapping[str, Any]]", run.summary.get("limits") or ())
+    summary = replace(
+        summary,
+        limits=tuple(LimitResult(**limit) for limit in limits),
+        worst=tuple(worst_cases(store, run, summary, table)),
+    )
+    return RunView(run=run, table=table, summary=summary)
+
+
+def load_table(store: Store, run: Run) -> RunTable:
+    """Return a stored run's scores in arrays."""
+    table = RunTable(
+        arms=len(run.arms), metrics=[metric.name for metric in run.metrics], samples=max(run.samples_per_case, 1)
+    )
+    for sample in store.iter_samples(run.run_id):
+        table.add_cases([(sample.case_index, sample.case)])
+        table.add_sample((sample.arm_index, sample.case_index, sample.sample_index), sample.outcome, sample.scores)
+    return table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRow:
+    """One case of one arm in a list of cases."""
+
+    arm: str
+    case: CaseSummary
+
+
+def list_cases(view: RunView, *, arm: str | None = None, sort: str | None = None) -> list[CaseRow]:
+    """Return the cases of a run: in the dataset's order, or the worst first by a metric.
+
+    Raises:
+        UsageError: there is no such arm or metric.
+    """
+    _check_arm(view.run, arm)
+    rows = [row for index, name in enumerate(_arm_names(view.run)) if arm in {None, name} for row in _rows(view, index)]
+    if sort is None:
+        return rows
+    metric = find_metric(view.run, sort)
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    return sorted(rows, key=lambda row: _sort_key(row.case.values.get(metric.name), sign))
+
+
+def find_metric(run: Run, name: str) -> RunMetric:
+    """Return a run's metric by name; ``value`` is the first.
+
+    Raises:
+        UsageError: the run has no such metric.
+    """
+    found = next((metric for metric in run.metrics if metric.name == name), None)
+    if found is None and name == "value" and run.metrics:
+        return run.metrics[0]
+    if found is None:
+        known = ", ".join(metric.name for metric in run.metrics)
+        raise UsageError(
+            Problem(slug="metric-not-in-run", message=f"the run has no metric '{name}'", details=(f"it has: {known}",))
+        )
+    return found
+
+
+def _check_arm(run: Run, arm: str | None) -> None:
+    if arm is not None and arm not in _arm_names(run):
+        raise UsageError(
+            Problem(
+                slug="arm-unknown",
+                message=f"the run has no arm '{arm}'",
+                details=(f"it has: {', '.join(_arm_names(run))}",),
+            )
+        )
+
+
+def _arm_names(run: Run) -> list[str]:
+    return [arm.name for arm in run.arms]
+
+
+def _sort_key(value: float | None, sign: float) -> float:
+    return math.inf if value is None else sign * value
+
+
+def _rows(view: RunView, arm_index: int) -> Iterator[CaseRow]:
+    cells = view.table.arms[arm_index]
+    values = {metric.name: case_values(metric, cells.metrics[metric.name], view.table) for metric in view.run.metrics}
+    for index, case_id in enumerate(view.table.case_ids):
+        yield CaseRow(arm=view.run.arms[arm_index].name, case=_case_summary(view.run, case_id, index, values))
+
+
+def _case_summary(run: Run, case_id: str, index: int, values: Mapping[str, CaseValues]) -> CaseSummary:
+    numbers: dict[str, float | None] = {}
+    passed: dict[str, bool | None] = {}
+    spread: dict[str, float] = {}
+    for metric in run.metrics:
+        own = values[metric.name]
+        value = float(own.per_case[index])
+        numbers[metric.name] = None if math.isnan(value) else value
+        marks = own.passed[index]
+        marks = marks[marks == marks]  # noqa: PLR0124 - NaN is the one value unlike itself
+        passed[metric.name] = metric.case_passes.accepts(int(marks.sum()), len(marks)) if len(marks) else None
+        scores = own.samples[index]
+        scores = scores[scores == scores]  # noqa: PLR0124 - the same
+        spread[metric.name] = float(scores.max() - scores.min()) if len(scores) else 0.0
+    return CaseSummary(case_id=case_id, values=numbers, passed=passed, spread=spread)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleWish:
+    """Which samples of a run to show."""
+
+    arm: str | None = None
+    case_id: str | None = None
+    failures: bool = False
+    errors: bool = False
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
+def pick_samples(store: Store, run: Run, wish: SampleWish) -> Iterator[StoredSample]:
+    """Yield the samples that are asked for, in a stream.
+
+    Raises:
+        UsageError: there is no such arm or case.
+    """
+    from retest.store.records import SampleFilter
+
+    _check_arm(run, wish.arm)
+    wanted = SampleFilter(arm=wish.arm, case_id=wish.case_id, only_errors=wish.errors)
+    found = False
+    for sample in store.iter_samples(run.run_id, wanted):
+        found = True
+        if not wish.failures or has_failed(sample, run):
+            yield sample
+    if not found and wish.case_id is not None and not wish.errors:
+        raise UsageError(
+            Problem(
+                slug="case-not-in-run",
+                message=f"the run has no case '{wish.case_id}'",
+                fix=f"`retest show {run.run_id} --sort value` lists its cases",
+            )
+        )
+
+
+def has_failed(sample: StoredSample, run: Run) -> bool:
+    """Return whether a sample is an error, has a metric failure, or fails a metric that says what passes."""
+    if isinstance(sample.outcome, CallError):
+        return True
+    return any(_score_failed(sample.scores.get(metric.name), metric) for metric in run.metrics)
+
+
+def _score_failed(score: Score | MetricFailure | None, metric: RunMetric) -> bool:
+    if score is None:
+        return False
+    if isinstance(score, MetricFailure):
+        return score.kind not in NOT_APPLICABLE
+    return sample_passes(score.value, metric) is False
+
+
+def sample_passes(value: float, metric: RunMetric) -> bool | None:
+    """Return whether a score passes; None where nothing says what passes."""
+    if metric.pass_if is not None:
+        return metric.pass_if.accepts(value)
+    if metric.binary:
+        return value <= 0 if metric.direction == "lower" else value >= 1
+    return None

