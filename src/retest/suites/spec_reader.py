@@ -33,7 +33,7 @@ class ReadSpec:
         found: list[RawEntry] = []
         for key in keys:
             node = self.scope.node(key)
-            if node is None or (key,) in self.dropped:
+            if node is None or not self.scope.has(key) or (key,) in self.dropped:
                 continue
             items: list[tuple[NodePath, Node]] = [((key,), node)]
             if isinstance(node, ListNode):
@@ -63,7 +63,7 @@ def read_spec(scope: SuiteScope) -> ReadSpec:
 
 def _check_twins(scope: SuiteScope) -> None:
     for plural, singular in _TWINS:
-        if scope.node(plural) is not None and scope.node(singular) is not None:
+        if scope.has(plural) and scope.has(singular):
             scope.error(
                 "suite-both-keys",
                 f"the suite has both '{plural}' and '{singular}'",
