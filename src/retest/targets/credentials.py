@@ -108,7 +108,7 @@ def check_url(url: str, setting: str, where: Location | None) -> None:
         raise UsageError(
             Problem(
                 slug="target-url",
-                message=f"{setting} is no http(s) address: {public_url(url) if '@' not in url else '(hidden)'}",
+                message=f"{setting} is no http(s) address: {'(hidden)' if '@' in url else url.partition('?')[0]!r}",
                 where=where,
                 fix="write it like https://host/v1",
             )

@@ -17,7 +17,7 @@ from retest.domain.sample import CallError, CallOutcome, Response
 from retest.domain.suite import TargetSpec
 from retest.targets.answers import read_answer
 from retest.targets.base import Request
-from retest.targets.body_template import BodyTemplate, TemplateFailure, request_values
+from retest.targets.http_body import BodyTemplate, TemplateFailure, request_values
 from retest.targets.call_errors import bad_response, read_error_body, shorten, status_error
 from retest.targets.credentials import (
     Headers,

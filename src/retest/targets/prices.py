@@ -78,13 +78,14 @@ class PriceTable:
 
 
 def load_prices(path: Path | None = None) -> PriceTable:
-    """Return the packaged table, extended by the user's file where there is one.
+    """Return the table of a user's file alone (see `PriceTable.extended`); without a path, the packaged table.
 
     Raises:
         SettingsError: the file cannot be read or holds something that is no price.
     """
-    packaged = _parse(files("retest.targets").joinpath("prices.toml").read_text("utf-8"), "prices.toml")
-    return packaged if path is None else packaged.extended(_parse(_read(path), str(path)))
+    if path is not None:
+        return _parse(_read(path), str(path))
+    return _parse(files("retest.targets").joinpath("prices.toml").read_text("utf-8"), "prices.toml")
 
 
 def _read(path: Path) -> str:

@@ -266,20 +266,28 @@ class Recording:
 def _open(path: Path) -> IO[bytes]:
     """Return a seekable file; a gzipped one is unpacked into a temporary file that vanishes when closed."""
     try:
-        if path.suffix != ".gz":
-            return path.open("rb")
-        unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the recording closes it
-        with gzip.open(path) as packed:
-            shutil.copyfileobj(packed, unpacked)
+        return _unpack(path) if path.suffix == ".gz" else path.open("rb")
     except (OSError, EOFError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else str(error)
-        fix = "the path is relative to the file that names it"
         problem = Problem(
             slug="recording-unreadable",
-            message=f"cannot read the recording: {reason}",
+            message=f"cannot read the recording: {_reason(error)}",
             where=Location(path=str(path)),
-            fix=fix,
+            fix="the path is relative to the file that names it",
         )
         raise UsageError(problem) from error
+
+
+def _reason(error: Exception) -> str:
+    return "no such file" if isinstance(error, FileNotFoundError) else str(error)
+
+
+def _unpack(path: Path) -> IO[bytes]:
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the recording closes it
+    try:
+        with gzip.open(path) as packed:
+            shutil.copyfileobj(packed, unpacked)
+    except BaseException:
+        unpacked.close()
+        raise
     unpacked.seek(0)
     return unpacked
