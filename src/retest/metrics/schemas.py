@@ -58,9 +58,14 @@ def _reason(error: ValidationError) -> str:
 
 
 def compile_schema(
-    source: str | Mapping[str, Any], *, metric: str, base_dir: Path, formats: bool = True
+    source: str | Mapping[str, Any],
+    *,
+    metric: str,
+    base_dir: Path,
+    formats: bool = True,
+    subject: str = "the JSON Schema",
 ) -> CompiledSchema:
-    """Return the compiled schema of a path or of an inline object.
+    """Return the compiled schema of a path or of an inline object; `subject` names it in messages.
 
     Raises:
         SuiteError: the file is missing or no JSON, the schema is invalid, a `$ref` leads nowhere.
@@ -69,7 +74,7 @@ def compile_schema(
     schema = _read_schema(path, metric) if path else dict(source)  # type: ignore[arg-type]  # a path is the str case
     where = Location(path=str(path)) if path else None
     base_uri = (path or base_dir / "inline-schema").resolve().as_uri()
-    return _Compiler(metric=metric, where=where, base_uri=base_uri, formats=formats).compiled(schema)
+    return _Compiler(metric=metric, where=where, base_uri=base_uri, formats=formats, subject=subject).compiled(schema)
 
 
 def read_json_file(path: Path, *, metric: str, option: str) -> Any:
@@ -111,6 +116,7 @@ class _Compiler:
     where: Location | None
     base_uri: str
     formats: bool
+    subject: str
 
     def compiled(self, schema: dict[str, Any]) -> CompiledSchema:
         from jsonschema.validators import Draft202012Validator, validator_for
@@ -133,7 +139,7 @@ class _Compiler:
         except RecursionError:
             error = SchemaError("nested too deeply")
         if error is not None:
-            raise SuiteError(self._problem("metric-schema-invalid", f"the JSON Schema is invalid: {_reason(error)}"))
+            raise SuiteError(self._problem("metric-schema-invalid", f"{self.subject} is invalid: {_reason(error)}"))
 
     def _check_references(self, schema: dict[str, Any], registry: Registry[Any], base: str) -> None:
         from referencing import Resource
@@ -149,7 +155,7 @@ class _Compiler:
                 raise SuiteError(
                     self._problem(
                         "metric-schema-reference",
-                        f"the JSON Schema's $ref {reference!r} leads nowhere",
+                        f"{self.subject}: $ref {reference!r} leads nowhere",
                         fix="refer to a definition in the schema or to a local file; no network is used",
                     )
                 ) from error

@@ -94,8 +94,10 @@ class ToolCalls(Metric[ToolCallsOptions]):
             return Score(value=0.0 if problem else 1.0, reason=problem, details={"made": len(made)})
         try:
             wanted = self._wanted(expected)
-        except (BadExpectedError, SuiteError) as error:
+        except BadExpectedError as error:
             return MetricFailure(kind="bad_expected", message=str(error))
+        except SuiteError as error:
+            return MetricFailure(kind="bad_expected", message=error.problems[0].message)
         return self._compare(wanted, made, problem)
 
     def signature_parts(self) -> tuple[str, ...]:
@@ -127,14 +129,15 @@ class ToolCalls(Metric[ToolCallsOptions]):
 
     def _difference(self, expected: ToolCall) -> Difference:
         mode, ignored = self.options.mode, frozenset(self.options.ignore_arguments)
-        if mode == "names" or (mode in {"subset", "schema"} and expected.arguments is None):
+        if mode == "names":
             return lambda _: None
+        if expected.arguments is None and mode != "exact":
+            return lambda made: made.problem
         if mode == "schema":
             schema = compile_schema(expected.arguments or {}, metric=self.context.name, base_dir=self.context.base_dir)
-            return lambda made: schema.first_error(_without(made.arguments, ignored))
-        return lambda made: _different(
-            _without(expected.arguments, ignored), _without(made.arguments, ignored), whole=mode == "exact"
-        )
+            return lambda made: made.problem or schema.first_error(_without(made.arguments, ignored))
+        wanted = _without(expected.arguments, ignored)
+        return lambda made: made.problem or _different(wanted, _without(made.arguments, ignored), whole=mode == "exact")
 
     def _compare(self, wanted: list[_Wanted], made: list[ToolCall], problem: str | None) -> Score:
         fits = [[one.fits(call) for call in made] for one in wanted]
@@ -158,7 +161,7 @@ class ToolCalls(Metric[ToolCallsOptions]):
         if near is None:
             return f"missing: {_shown(wanted.call)}"
         why = wanted.why_not(near)
-        return f"{near.name}: {why}" if why else f"{near.name} is called in another order"
+        return (why if near.problem else f"{near.name}: {why}") if why else f"{near.name} is called in another order"
 
 
 class _Wanted:
@@ -174,7 +177,7 @@ class _Wanted:
         return made.name == self.call.name and self.why_not(made) is None
 
     def why_not(self, made: ToolCall) -> str | None:
-        return made.problem or self._difference(made)
+        return self._difference(made)
 
 
 def _without(arguments: Mapping[str, JsonValue] | None, ignored: frozenset[str]) -> dict[str, JsonValue]:

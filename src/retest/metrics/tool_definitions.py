@@ -39,7 +39,11 @@ class ToolSet:
         listed = content if isinstance(content, list | tuple) else [content]
         definitions = [_definition(one, metric, where) for one in listed]
         schemas = {
-            name: None if schema is None else compile_schema(schema, metric=metric, base_dir=base_dir)
+            name: None
+            if schema is None
+            else compile_schema(
+                schema, metric=metric, base_dir=base_dir, subject=f"the parameter schema of tool {name!r}"
+            )
             for name, schema in definitions
         }
         return cls(schemas=schemas, content_hash=content_hash([[name, schema] for name, schema in definitions])[:12])
