@@ -86,7 +86,7 @@ def check_cases(
     """
     found = _Pass(
         required={built.prompt.name: built.prompt.template.required_variables for built in prompts},
-        metrics_need_expected=bool(metrics) and all(metric.info.needs_expected for metric in metrics or ()),
+        metrics_need_expected=bool(metrics) and all(metric.needs_expected for metric in metrics or ()),
         wanted=set(gate.never_fail),
     )
     found.take(cases)
@@ -127,7 +127,7 @@ def _place(scope: SuiteScope, built: BuiltPrompt) -> Location:
 
 def _report_expected(scope: SuiteScope, found: _Pass, metrics: Sequence[BuiltMetric]) -> None:
     rows = found.without_expected
-    needing = [metric for metric in metrics if metric.info.needs_expected]
+    needing = [metric for metric in metrics if metric.needs_expected]
     if rows.count == found.cases:
         for metric in needing:
             scope.error(

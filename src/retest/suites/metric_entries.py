@@ -13,7 +13,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.suite import MetricSpec, PassIf
 from retest.errors import Location, RetestError
 from retest.suites.metric_rules import JudgedEntry, check_judging
-from retest.suites.named_files import check_file, files_fingerprint, option_files
+from retest.suites.named_files import check_file, option_files, options_identity
 from retest.suites.presets import PRESETS
 from retest.suites.scope import RawEntry, SuiteScope
 from retest.suites.spec import DefaultsEntry, MetricEntry
@@ -30,6 +30,7 @@ class BuiltMetric:
 
     spec: MetricSpec
     info: MetricInfo
+    needs_expected: bool
     identity: JsonValue
 
 
@@ -151,8 +152,18 @@ def _build(scope: SuiteScope, draft: _Draft) -> BuiltMetric | None:
         base_dir=scope.base_dir,
         where=scope.at(*draft.path),
     )
-    identity: JsonValue = [spec.name, spec.metric, spec.options, files_fingerprint(options, scope.base_dir)]
-    return BuiltMetric(spec=spec, info=info, identity=identity)
+    return BuiltMetric(
+        spec=spec,
+        info=info,
+        needs_expected=info.needs_expected and not _stands_in(options, info),
+        identity=[spec.name, spec.metric, options_identity(options, scope.base_dir)],
+    )
+
+
+def _stands_in(options: BaseModel, info: MetricInfo) -> bool:
+    """Return whether the options say what is right, so that no case needs an expected answer."""
+    given = options.model_dump(by_alias=True, exclude_defaults=True)
+    return any(key in given for key in info.instead_of_expected)
 
 
 def _common_keys(scope: SuiteScope, draft: _Draft) -> MetricEntry | None:

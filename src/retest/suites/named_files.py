@@ -8,14 +8,15 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from retest.domain.json_value import JsonValue, content_hash
+from retest.domain.json_value import JsonValue
 from retest.errors import Location
 from retest.suites.scope import SuiteScope
 from retest.suites.suggestions import did_you_mean
 
 _HASHED_BYTES = 256_000_000  # larger files (models) are told apart by their size: hashing them would slow every check
 _CHUNK = 1 << 20
-_PATH_KEYS = frozenset({"path", "schema", "file"})
+_PATH_KEYS = frozenset({"path", "schema", "tools", "file"})
+_WITHOUT_EFFECT = frozenset({"timeout_s", "price", "cache_dir", "parallel", "threads"})
 
 
 def check_file(scope: SuiteScope, path: Path, where: Location, what: str) -> bool:
@@ -81,11 +82,15 @@ def _hash_file(path: Path) -> str:
     return digest.hexdigest()[:32]
 
 
-def files_fingerprint(options: BaseModel, base_dir: Path) -> JsonValue:
-    """Return option key to the fingerprint of the file it names."""
-    return {key: file_fingerprint(path) for key, path in option_files(options, base_dir) if path.is_file()}
+def options_identity(options: BaseModel, base_dir: Path) -> JsonValue:
+    """Return the options that can change a result: those that are not the default, files by content and not by path."""
+    changed = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    identity = {key: value for key, value in changed.items() if not _is_without_effect(key)}
+    for key, path in option_files(options, base_dir):
+        if path.is_file():
+            identity[key] = [file_fingerprint(path), str(changed.get(key, "")).rpartition(".")[2]]
+    return identity
 
 
-def same_content(*parts: JsonValue) -> str:
-    """Return one hash over several parts."""
-    return content_hash(list(parts))
+def _is_without_effect(key: str) -> bool:
+    return key in _WITHOUT_EFFECT or key.endswith("_env") or "headers" in key

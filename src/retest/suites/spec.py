@@ -6,92 +6,24 @@ for editors are made from them. What needs other files or the registries is chec
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from retest.domain.suite import CasePasses
+from retest.suites.spec_base import (
+    ONE_OR_MORE,
+    Aggregate,
+    CasePassesRule,
+    Name,
+    Names,
+    Number,
+    Pattern,
+    SpecModel,
+)
 
 PRESETS = ("question-answering", "summarization", "classification", "extraction", "translation", "retrieval")
-AGGREGATES = ("mean", "min", "max", "any", "all", "majority")
-_PASS_K = re.compile(r"pass[@^]([1-9][0-9]{0,5})")
-_K_OF_N = re.compile(r"([1-9][0-9]{0,5}) of ([1-9][0-9]{0,5})")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-class SpecModel(BaseModel):
-    """Base of every mapping in a suite: unknown keys are refused, types are not guessed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-    shorthand: ClassVar[str | None] = None  # the key that a bare text fills
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, value: Any) -> Any:
-        return {cls.shorthand: value} if cls.shorthand is not None and isinstance(value, str) else value
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | dict) else value
-
-
-def _check_name(value: Any) -> Any:
-    if isinstance(value, str) and (not value.strip() or value != value.strip() or _CONTROL.search(value)):
-        raise ValueError("a name is text without line breaks, and without spaces at its ends")
-    return value
-
-
-def _parse_case_passes(value: Any) -> Any:
-    """Return the rule; accepts a word, a number of samples, or ``k of n``."""
-    if value in ("all", "any", "majority"):
-        return CasePasses(rule=value)
-    match = _K_OF_N.fullmatch(value) if isinstance(value, str) else None
-    if match and int(match[1]) <= int(match[2]):
-        return CasePasses(rule="at_least", at_least=int(match[1]))
-    if type(value) is int and value >= 1:
-        return CasePasses(rule="at_least", at_least=value)
-    raise ValueError("expected all, any, majority, a number of samples, or a text such as '3 of 5'")
-
-
-def _check_aggregate(value: Any) -> Any:
-    if isinstance(value, str) and (value in AGGREGATES or _PASS_K.fullmatch(value)):
-        return value
-    raise ValueError(f"expected one of {', '.join(AGGREGATES)}, pass@k or pass^k with a number for k, such as pass@3")
-
-
-def _check_pattern(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            re.compile(value)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-    return value
-
-
-Name = Annotated[str, BeforeValidator(_check_name)]
-Names = Annotated[list[Name], BeforeValidator(_as_list)]
-Number = Annotated[float, Field(strict=True)]
-CasePassesRule = Annotated[
-    CasePasses,
-    BeforeValidator(_parse_case_passes),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"enum": ["all", "any", "majority"]},
-                {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": f"^{_K_OF_N.pattern}$"},
-            ]
-        }
-    ),
-]
-Aggregate = Annotated[
-    str,
-    BeforeValidator(_check_aggregate),
-    WithJsonSchema({"anyOf": [{"enum": list(AGGREGATES)}, {"type": "string", "pattern": f"^{_PASS_K.pattern}$"}]}),
-]
-Pattern = Annotated[str, BeforeValidator(_check_pattern)]
 
 
 class PromptEntry(SpecModel):
@@ -101,7 +33,9 @@ class PromptEntry(SpecModel):
 
     path: str | None = Field(default=None, min_length=1, description="the prompt file, relative to the suite's folder")
     text: str | None = Field(default=None, description="the prompt itself, in place of a file")
-    name: Name | None = Field(default=None, description="name of the arm; by default the file's stem, or `inline`")
+    name: Name | None = Field(
+        default=None, description="name in the arm; by default the front matter's, else the file's stem, or `inline`"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> PromptEntry:
@@ -113,21 +47,20 @@ class PromptEntry(SpecModel):
 class SubsetEntry(SpecModel):
     """A seeded random choice of cases. A bare number is its size."""
 
+    shorthand = "size"
+    shorthand_types: ClassVar[Mapping[type, str]] = {int: "integer"}
+
     size: int = Field(ge=1, description="how many cases to draw")
     seed: int = Field(default=0, description="another seed draws other cases")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_number(cls, value: Any) -> Any:
-        return {"size": value} if type(value) is int else value
 
 
 class DatasetEntry(SpecModel):
     """Where the cases come from. A bare text is the path, a bare list the paths."""
 
     shorthand = "path"
+    shorthand_types: ClassVar[Mapping[type, str]] = {str: "string", list: "array"}
 
-    path: Annotated[list[str], BeforeValidator(_as_list)] = Field(
+    path: Annotated[list[str], ONE_OR_MORE] = Field(
         default_factory=list, description="a file or a list of files (JSONL, JSON, CSV, TSV, YAML; also .gz)"
     )
     cases: list[dict[str, Any]] | None = Field(default=None, description="the cases themselves, one mapping each")
@@ -152,10 +85,10 @@ class DatasetEntry(SpecModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_list(cls, value: Any) -> Any:
-        if not isinstance(value, list):
-            return value
-        return {"path" if all(isinstance(item, str) for item in value) else "cases": value}
+    def _expand(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            return {"path" if all(isinstance(item, str) for item in value) else "cases": value}
+        return {"path": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_source(self) -> DatasetEntry:
@@ -169,7 +102,7 @@ class TargetEntry(SpecModel):
 
     model_config = ConfigDict(extra="allow")
 
-    name: Name | None = Field(default=None, description="name of the arm; by default the model, else the provider")
+    name: Name | None = Field(default=None, description="name in the arm; by default the model, else the provider")
     provider: str | None = Field(
         default=None, description="openai, azure_openai, replay, python, command, http or local; has its own options"
     )
@@ -182,13 +115,11 @@ class TargetEntry(SpecModel):
 class PassIfEntry(SpecModel):
     """When a sample passes. A bare number is `min`."""
 
+    shorthand = "min"
+    shorthand_types: ClassVar[Mapping[type, str]] = {int: "number", float: "number"}
+
     min: Number | None = Field(default=None, description="the smallest value that passes")
     max: Number | None = Field(default=None, description="the largest value that passes")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_number(cls, value: Any) -> Any:
-        return {"min": value} if type(value) in (int, float) else value
 
     @model_validator(mode="after")
     def _ordered(self) -> PassIfEntry:
@@ -291,14 +222,14 @@ class GateEntry(SpecModel):
     alpha: Number = Field(default=0.05, gt=0, lt=0.5, description="accepted rate of false alarms")
     case_share: Number = Field(default=0.2, gt=0, lt=1, description="share of alpha spent on single broken cases")
     metrics: dict[str, MetricGateEntry] = Field(default_factory=dict, description="metric name to its policy")
-    require_same: Annotated[list[Literal["model", "params"]], BeforeValidator(_as_list)] = Field(
+    require_same: Annotated[list[Literal["model", "params"]], ONE_OR_MORE] = Field(
         default_factory=list, description="refuse to compare where these differ between baseline and candidate"
     )
     min_cases: int = Field(default=1, ge=1, description="fewer cases than this in common cannot be judged")
     max_error_rate: Number = Field(default=0.05, ge=0, le=1, description="largest share of samples without an answer")
     max_cost_usd: Number | None = Field(default=None, ge=0, description="largest cost of the run in US dollars")
     max_latency_ms: Number | None = Field(default=None, gt=0, description="largest mean latency in milliseconds")
-    never_fail: Annotated[list[str], BeforeValidator(_as_list)] = Field(
+    never_fail: Annotated[list[str], ONE_OR_MORE] = Field(
         default_factory=list, description="case ids and tags whose cases must pass in every sample"
     )
 
@@ -308,12 +239,12 @@ class SuiteSpec(SpecModel):
 
     name: Name | None = Field(default=None, description="name of the suite; by default the file's stem")
     description: str = Field(default="", description="one line for reports")
-    prompts: Annotated[list[PromptEntry], BeforeValidator(_as_list)] | None = Field(
+    prompts: Annotated[list[PromptEntry], ONE_OR_MORE] | None = Field(
         default=None, min_length=1, description="the prompts; each is an arm. `prompt:` says the same for one"
     )
     prompt: PromptEntry | None = Field(default=None, description="the prompt, where there is one")
     dataset: DatasetEntry | None = Field(default=None, description="the cases")
-    targets: Annotated[list[TargetEntry], BeforeValidator(_as_list)] | None = Field(
+    targets: Annotated[list[TargetEntry], ONE_OR_MORE] | None = Field(
         default=None, min_length=1, description="what answers. `target:` says the same for one"
     )
     target: TargetEntry | None = Field(default=None, description="what answers, where there is one")
@@ -321,7 +252,7 @@ class SuiteSpec(SpecModel):
     preset: Literal[PRESETS] | None = Field(  # type: ignore[valid-type]  # the tuple is the one list of presets
         default=None, description="metrics for a kind of task; the suite's own add to them or replace them by name"
     )
-    metrics: Annotated[list[MetricEntry], BeforeValidator(_as_list)] | None = Field(
+    metrics: Annotated[list[MetricEntry], ONE_OR_MORE] | None = Field(
         default=None, min_length=1, description="how answers are scored: names or mappings"
     )
     case_passes: CasePassesRule = Field(
@@ -331,7 +262,7 @@ class SuiteSpec(SpecModel):
     defaults: DefaultsEntry | None = Field(default=None, description="what targets or metrics share")
     matrix: MatrixEntry | None = Field(default=None, description="parameter sets that multiply the arms")
     gate: GateEntry | None = Field(default=None, description="when a run passes")
-    redact: Annotated[list[RedactEntry], BeforeValidator(_as_list)] = Field(
+    redact: Annotated[list[RedactEntry], ONE_OR_MORE] = Field(
         default_factory=list, description="what is removed before anything is stored"
     )
     tags: Names = Field(default_factory=list, description="for choosing suites and finding runs")
@@ -341,18 +272,6 @@ class SuiteSpec(SpecModel):
     @classmethod
     def _distinct(cls, tags: list[str]) -> list[str]:
         return list(dict.fromkeys(tags))
-
-
-def samples_of_rule(value: object) -> int | None:
-    """Return n of a rule written ``k of n``, None for the other forms."""
-    match = _K_OF_N.fullmatch(value) if isinstance(value, str) else None
-    return int(match[2]) if match else None
-
-
-def pass_k(aggregate: str | None) -> int | None:
-    """Return k of ``pass@k`` and ``pass^k``, None for the other aggregates."""
-    match = _PASS_K.fullmatch(aggregate or "")
-    return int(match[1]) if match else None
 
 
 def option_keys(entry: BaseModel) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from retest.domain.catalog import ProviderInfo
 from retest.domain.json_value import JsonValue
 from retest.domain.suite import TargetSpec
 from retest.errors import RetestError
-from retest.suites.named_files import check_file, files_fingerprint, option_files
+from retest.suites.named_files import check_file, option_files, options_identity
 from retest.suites.prompt_params import KNOWN_PARAMS, param_problems
 from retest.suites.scope import RawEntry, SuiteScope
 from retest.suites.spec import DefaultsEntry, TargetEntry
@@ -126,7 +126,7 @@ def _build(scope: SuiteScope, draft: _Draft) -> BuiltTarget | None:
     return BuiltTarget(
         spec=spec,
         info=info,
-        identity=_identity(scope, info, options),
+        identity=[info.name, options_identity(options, scope.base_dir)],
         path=draft.path,
         fixed_params=frozenset(name for name in entry.params if _is_fixed(scope, (*draft.path, "params", name))),
         model_fixed=_is_fixed(scope, (*draft.path, "model")),
@@ -135,13 +135,6 @@ def _build(scope: SuiteScope, draft: _Draft) -> BuiltTarget | None:
 
 def _is_fixed(scope: SuiteScope, path: NodePath) -> bool:
     return any(path[:length] in scope.overridden for length in range(1, len(path) + 1))
-
-
-def _identity(scope: SuiteScope, info: ProviderInfo, options: BaseModel) -> JsonValue:
-    """Return what can change an answer: options that are not the default, files they name; never a credential."""
-    changed = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    public = {key: value for key, value in changed.items() if not key.endswith("_env") and "headers" not in key}
-    return [info.name, public, files_fingerprint(options, scope.base_dir)]
 
 
 def _common_keys(scope: SuiteScope, draft: _Draft) -> TargetEntry | None:
