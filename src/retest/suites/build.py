@@ -16,7 +16,8 @@ from retest.suites.metric_rules import check_rule_count, check_sample_counts
 from retest.suites.presets import PRESETS
 from retest.suites.prompt_entries import build_prompts
 from retest.suites.scope import SuiteScope
-from retest.suites.spec import SuiteSpec, samples_of_rule
+from retest.suites.spec import SuiteSpec
+from retest.suites.spec_base import samples_of_rule
 from retest.suites.spec_reader import ReadSpec, read_spec
 from retest.suites.target_entries import build_targets
 from retest.suites.yaml_nodes import ScalarNode
@@ -113,11 +114,11 @@ def _check_sections(scope: SuiteScope) -> None:
         "metrics": "metrics: [exact_match], or a preset",
     }
     for section, keys in sections.items():
-        if all(scope.node(key) is None for key in keys):
+        if not any(scope.has(key) for key in keys):
             scope.error(
                 "suite-missing-section",
                 f"the suite has no '{section}'",
-                scope.tree.where,
+                next((scope.key(key) for key in keys if scope.node(key) is not None), scope.tree.where),
                 fix=f"add `{examples[section]}`",
             )
 

@@ -73,7 +73,7 @@ def _check_limits(scope: SuiteScope, name: str, policy: MetricGateEntry, info: M
 
 def warn_without_assertion(scope: SuiteScope, metrics: Sequence[BuiltMetric]) -> None:
     """Warn of a suite that nothing can fail: no threshold, no limit, and no word on regressions."""
-    asserted = any(scope.node("gate", key) is not None for key in _ASSERTING)
+    asserted = any(scope.has("gate", key) for key in _ASSERTING)
     if asserted or any(metric.spec.pass_if is not None for metric in metrics):
         return
     scope.warn(

@@ -9,7 +9,8 @@ from retest.domain.catalog import MetricInfo
 from retest.domain.suite import CasePasses, MetricSpec
 from retest.errors import Location
 from retest.suites.scope import SuiteScope
-from retest.suites.spec import MetricEntry, pass_k
+from retest.suites.spec import MetricEntry
+from retest.suites.spec_base import pass_k
 from retest.suites.yaml_nodes import NodePath, ScalarNode
 
 _VALUE_AGGREGATES = frozenset({None, "mean", "min", "max"})

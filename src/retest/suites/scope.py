@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from retest.domain.catalog import Catalog
 from retest.errors import Location, Problem
-from retest.suites.yaml_nodes import Entry, MapNode, Node, NodePath, find, locate
+from retest.suites.yaml_nodes import Entry, MapNode, Node, NodePath, ScalarNode, find, locate
 
 RawEntry: TypeAlias = "tuple[NodePath, Mapping[str, Any]]"  # an entry's path in the suite and its content
 
@@ -51,6 +51,11 @@ class SuiteScope:
     def node(self, *path: str | int) -> Node | None:
         """Return the node at a path, None where there is none."""
         return find(self.tree, path)
+
+    def has(self, *path: str | int) -> bool:
+        """Return whether something stands at a path; a key left empty holds nothing."""
+        node = find(self.tree, path)
+        return node is not None and not (isinstance(node, ScalarNode) and node.value is None)
 
     def keys(self, *path: str | int) -> dict[str, Entry]:
         """Return the entries of the mapping at a path; none where there is no mapping."""
