@@ -122,7 +122,7 @@ def histogram_bars(counts: Sequence[int]) -> str:
 
 
 def selection_table(arms: Sequence[ArmSummary]) -> Table:
-    """Return the first metric, errors, latency, tokens and cost per arm; the ones that no other beats in everything are marked.
+    """Return quality, errors, latency, tokens and cost per arm; those that no other beats in everything are marked.
 
     A column that no arm has a figure for is left out.
     """

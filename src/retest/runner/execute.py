@@ -39,11 +39,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A call with its outcome; `hit` where the ledger had it."""
+    """A call with its outcome; `hit` where the ledger had it. Its worker waits for `durable`."""
 
     call: PlannedCall
     outcome: CallOutcome
     hit: bool
+    durable: asyncio.Future[None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +201,10 @@ class Execution:
                 await self._backends.ledger.release([call.key])
                 continue
             self._note(outcome)
-            await self._finished.put(Finished(call=call, outcome=outcome, hit=False))
+            # A worker takes its next call only when this one is on disk: a crash costs at most one call per worker.
+            durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            await self._finished.put(Finished(call=call, outcome=outcome, hit=False, durable=durable))
+            await durable
 
     def _admit(self) -> bool:
         if self.stop.is_set:
@@ -275,6 +279,9 @@ class Execution:
             batch, open_ = await _drain(self._finished, _BATCH)
             kept = [self._redacted(item) for item in batch]
             await self._write_ledger(kept)
+            for item in kept:
+                if item.durable is not None and not item.durable.done():
+                    item.durable.set_result(None)
             if kept:
                 await self._durable.put(kept)
         await self._durable.put(None)
