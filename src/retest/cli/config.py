@@ -8,7 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from retest.workflows.settings import find_root, load_settings
+from retest.suites.discover import project_root
+from retest.workflows.settings import load_settings
 from retest.workflows.workspace import Workspace
 
 
@@ -25,7 +26,7 @@ def open_workspace(**flags: object | None) -> Workspace:
 
 def read_env(cwd: Path) -> Mapping[str, str]:
     """Return the environment over what ``.env`` in the project's root adds; the real environment wins."""
-    path = find_root(cwd) / ".env"
+    path = project_root(cwd) / ".env"
     if not path.is_file():
         return dict(os.environ)
     from dotenv import dotenv_values

@@ -39,7 +39,8 @@ def check_suites(selectors: Sequence[str], workspace: Workspace, overrides: Sequ
     Raises:
         UsageError: a selector matches nothing, or an override fits nowhere.
     """
-    loaded = load_suites(selectors, load_catalog(), cwd=workspace.cwd, overrides=overrides)
+    folder = str(workspace.settings["suites"])
+    loaded = load_suites(selectors, load_catalog(), cwd=workspace.cwd, overrides=overrides, folder=folder)
     problems = list(loaded.problems)
     sound: list[Suite] = []
     for suite in loaded.suites:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from retest.errors import Location, Problem, SettingsError
+from retest.suites.discover import project_root
 
 ENV_PREFIX = "RETEST_"
 
@@ -109,19 +110,13 @@ class Settings:
         return tuple(self.root / name for name in self["prices"])
 
 
-def find_root(cwd: Path) -> Path:
-    """Return the nearest folder upwards with retest.toml, pyproject.toml or .git; the folder itself where none has."""
-    marks = ("retest.toml", "pyproject.toml", ".git")
-    return next((d for d in (cwd, *cwd.parents) if any((d / mark).exists() for mark in marks)), cwd)
-
-
 def load_settings(cwd: Path, env: Mapping[str, str], flags: Mapping[str, object | None] | None = None) -> Settings:
     """Read all settings: default < retest.toml or pyproject.toml < environment < flag (None is not given).
 
     Raises:
         SettingsError: an unknown key or a value of the wrong kind, wherever it came from; all of them at once.
     """
-    root = find_root(cwd.resolve())
+    root = project_root(cwd.resolve())
     values: dict[str, object] = {setting.name: setting.default for setting in SETTINGS}
     sources = dict.fromkeys(values, "default")
     problems: list[Problem] = []

@@ -1,0 +1,117 @@
+"""One prompt, one input, one answer: to look at, not stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from retest.domain.case import Case
+from retest.domain.json_value import JsonValue, content_hash
+from retest.domain.prompt import Prompt
+from retest.domain.sample import CallError, CallOutcome, Response
+from retest.domain.suite import TargetSpec
+from retest.errors import IncompleteError, Problem, SuiteError, UsageError
+from retest.targets.base import Request, Target
+from retest.targets.registry import TargetContext, open_target
+from retest.targets.streaming import StreamError, StreamingTarget
+from retest.workflows.check import check_suites
+from retest.workflows.render import load_prompt_file
+from retest.workflows.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryRequest:
+    """What to ask whom: a target of a suite, or a provider with its options."""
+
+    path: str
+    variables: Mapping[str, JsonValue] = field(default_factory=dict)
+    suite: str | None = None
+    target: str | None = None
+    provider: str = "openai"
+    model: str | None = None
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
+    params: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+def try_prompt(request: TryRequest, workspace: Workspace, show: Callable[[str], None]) -> Response:
+    """Ask once, showing the answer piece by piece where the target can.
+
+    Raises:
+        SuiteError: the prompt or the suite is wrong.
+        IncompleteError: the call failed.
+    """
+    prompt = load_prompt_file(request.path, workspace)
+    spec = _find_target(request, prompt, workspace)
+    messages = prompt.template.render(request.variables)
+    call = Request(
+        messages=messages,
+        model=request.model or spec.model or prompt.model,
+        params={**prompt.params, **spec.params, **request.params},
+        case=Case(case_id="try", vars=request.variables, content_hash=content_hash(dict(request.variables))),
+        sample_index=0,
+        prompt_name=prompt.name,
+    )
+    outcome = asyncio.run(_ask(spec, call, workspace, show))
+    if isinstance(outcome, CallError):
+        raise IncompleteError(
+            Problem(slug="try-failed", message=f"no answer: {outcome.message}", details=(f"kind: {outcome.kind}",))
+        )
+    return outcome
+
+
+async def _ask(spec: TargetSpec, call: Request, workspace: Workspace, show: Callable[[str], None]) -> CallOutcome:
+    context = TargetContext(env=workspace.env, prices=workspace.prices(), concurrency=1)
+    target = await asyncio.to_thread(open_target, spec, context)
+    try:
+        return await _answer(target, call, show)
+    finally:
+        await target.aclose()
+
+
+async def _answer(target: Target, call: Request, show: Callable[[str], None]) -> CallOutcome:
+    if not isinstance(target, StreamingTarget):
+        outcome = await target.call(call)
+        if isinstance(outcome, Response):
+            show(outcome.output)
+        return outcome
+    pieces: list[str] = []
+    try:
+        async for piece in target.stream(call):
+            pieces.append(piece)
+            show(piece)
+    except StreamError as error:
+        return error.error
+    return Response(output="".join(pieces))
+
+
+def _find_target(request: TryRequest, prompt: Prompt, workspace: Workspace) -> TargetSpec:
+    if request.suite is None:
+        if request.provider == "openai" and not (request.model or prompt.model):
+            raise UsageError(
+                Problem(
+                    slug="try-without-model",
+                    message="which model?",
+                    fix="give --model, --suite, or name the model in the prompt's front matter",
+                )
+            )
+        return TargetSpec(
+            name=request.provider,
+            provider=request.provider,
+            model=request.model or prompt.model,
+            options=request.options,
+            base_dir=workspace.cwd,
+        )
+    checked = check_suites([request.suite], workspace)
+    if checked.errors:
+        raise SuiteError(*checked.errors)
+    specs = {arm.target.name: arm.target for suite in checked.suites for arm in suite.arms}
+    if request.target is not None and request.target not in specs:
+        raise UsageError(
+            Problem(
+                slug="target-unknown",
+                message=f"the suite has no target '{request.target}'",
+                details=(f"it has: {', '.join(specs)}",),
+            )
+        )
+    return specs[request.target] if request.target is not None else next(iter(specs.values()))
