@@ -72,13 +72,13 @@ def load_function(place: FunctionPlace) -> tuple[Callable[..., Any], ModuleType]
         return function, module
     if function is not None:
         raise place.problem(
-            "metric-python-function", f"{place.function!r} is no function but {type(function).__name__}"
+            slug="metric-python-function", message=f"{place.function!r} is no function but {type(function).__name__}"
         )
     known = _functions(place)
     listed = ", ".join(known[:_LISTED]) or "none"
     raise place.problem(
-        "metric-python-function",
-        f"there is no function {place.function!r} in {place.path.name}; its functions: {listed}",
+        slug="metric-python-function",
+        message=f"there is no function {place.function!r} in {place.path.name}; its functions: {listed}",
         fix=did_you_mean(place.function, known),
     )
 
@@ -100,7 +100,9 @@ def _loaded_module(place: FunctionPlace) -> ModuleType:
         exec(code, module.__dict__)  # noqa: S102 - running the user's metric is the feature; `runs_code` guards it
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise place.problem("metric-python-import", f"the file cannot be loaded: {described(error, place)}") from error
+        raise place.problem(
+            slug="metric-python-import", message=f"the file cannot be loaded: {described(error, place)}"
+        ) from error
     return module
 
 
@@ -108,9 +110,11 @@ def _compiled(place: FunctionPlace, filename: str) -> Any:
     try:
         return compile(place.content, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise place.problem("metric-python-syntax", f"the file is no Python: {error.msg}", line=error.lineno) from None
+        raise place.problem(
+            slug="metric-python-syntax", message=f"the file is no Python: {error.msg}", line=error.lineno
+        ) from None
     except (ValueError, RecursionError) as error:
-        raise place.problem("metric-python-syntax", f"the file is no Python: {error}") from None
+        raise place.problem(slug="metric-python-syntax", message=f"the file is no Python: {error}") from None
 
 
 def _functions(place: FunctionPlace) -> list[str]:
@@ -153,5 +157,5 @@ def parameters_of(place: FunctionPlace, function: Callable[..., Any]) -> Mapping
         return inspect.signature(function).parameters
     except (ValueError, TypeError) as error:
         raise place.problem(
-            "metric-python-signature", f"cannot read the signature of {place.function}: {error}"
+            slug="metric-python-signature", message=f"cannot read the signature of {place.function}: {error}"
         ) from None

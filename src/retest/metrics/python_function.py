@@ -95,8 +95,9 @@ class UserFunction:
 
     def _unknown_parameter(self, name: str) -> Exception:
         return self.place.problem(
-            "metric-python-signature",
-            f"{self.place.function} asks for {name!r}; a metric may ask for {', '.join(ARGUMENTS)}",
+            slug="metric-python-signature",
+            message=f"{self.place.function} asks for {name!r}; a metric may ask for {', '.join(ARGUMENTS)}",
+            line=_line_of(self._function),
             fix=did_you_mean(name, ARGUMENTS)
             or f"name the parameter so, give it a default, or set `args: {{{name}: ...}}`",
         )
@@ -105,8 +106,9 @@ class UserFunction:
         unknown = [name for name in self._args if name not in parameters]
         if unknown:
             raise self.place.problem(
-                "metric-python-signature",
-                f"`args` names {unknown[0]!r}, which {self.place.function} does not take",
+                slug="metric-python-signature",
+                message=f"`args` names {unknown[0]!r}, which {self.place.function} does not take",
+                line=_line_of(self._function),
                 fix=did_you_mean(unknown[0], parameters),
             )
 
@@ -162,8 +164,15 @@ class _Declarations:
 
     def _wrong(self, name: str, value: object, wanted: str) -> Exception:
         return self._place.problem(
-            "metric-python-declaration", f"{self._place.function} declares {name} = {value!r}; {wanted}"
+            slug="metric-python-declaration",
+            message=f"{self._place.function} declares {name} = {value!r}; {wanted}",
+            line=_line_of(self._function),
         )
+
+
+def _line_of(function: Callable[..., Any]) -> int | None:
+    code = getattr(function, "__code__", None)
+    return None if code is None else code.co_firstlineno
 
 
 def _is_limit(value: object) -> bool:

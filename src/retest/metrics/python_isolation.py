@@ -78,7 +78,9 @@ class IsolatedFunction:
             ready = read_ready(worker.receive(LOAD_TIMEOUT_S, "loading took"))
         except WorkerError as error:
             self._stop()
-            raise self._place.problem("metric-python-worker", f"the worker process cannot start: {error}") from None
+            raise self._place.problem(
+                slug="metric-python-worker", message=f"the worker process cannot start: {error}"
+            ) from None
         if isinstance(ready, Declared):
             return ready
         self._stop()

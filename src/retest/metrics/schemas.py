@@ -139,7 +139,9 @@ class _Compiler:
         except RecursionError:
             error = SchemaError("nested too deeply")
         if error is not None:
-            raise SuiteError(self._problem("metric-schema-invalid", f"{self.subject} is invalid: {_reason(error)}"))
+            raise SuiteError(
+                self._problem(slug="metric-schema-invalid", message=f"{self.subject} is invalid: {_reason(error)}")
+            )
 
     def _check_references(self, schema: dict[str, Any], registry: Registry[Any], base: str) -> None:
         from referencing import Resource
@@ -149,13 +151,15 @@ class _Compiler:
         root = Resource.from_contents(schema, default_specification=DRAFT202012)
         resolver = registry.with_resource(base, root).resolver(base)
         for reference in _references(schema):
+            if _is_meta_schema(reference):
+                continue
             try:
                 resolver.lookup(reference)
             except (Unresolvable, ValueError) as error:
                 raise SuiteError(
                     self._problem(
-                        "metric-schema-reference",
-                        f"{self.subject}: $ref {reference!r} leads nowhere",
+                        slug="metric-schema-reference",
+                        message=f"{self.subject}: $ref {reference!r} leads nowhere",
                         fix="refer to a definition in the schema or to a local file; no network is used",
                     )
                 ) from error
@@ -178,9 +182,15 @@ def _references(schema: object) -> Iterator[str]:
             yield from _references(part)
 
 
+def _is_meta_schema(uri: str) -> bool:
+    """Return whether a URI names a published draft, which jsonschema brings along."""
+    from jsonschema.validators import validator_for
+
+    return validator_for({"$schema": uri}, default=None) is not None  # type: ignore[arg-type]  # the stubs forget None
+
+
 def _local_registry(files: dict[str, str]) -> Registry[Any]:
     """Return a registry that reads local files, and records their hashes in `files`."""
-    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # it ships no types
     from referencing import Registry, Resource
     from referencing.exceptions import NoSuchResource
     from referencing.jsonschema import DRAFT202012
@@ -197,7 +207,7 @@ def _local_registry(files: dict[str, str]) -> Registry[Any]:
         files[uri] = hashlib.sha256(content).hexdigest()
         return Resource.from_contents(contents, default_specification=DRAFT202012)
 
-    registry: Registry[Any] = REGISTRY.combine(Registry(retrieve=retrieve))  # type: ignore[call-arg]  # named by alias
+    registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]  # attrs names it for its alias
     return registry
 
 
