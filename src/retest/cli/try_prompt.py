@@ -56,10 +56,7 @@ def command(
         provider=provider,
         model=model,
         options=options,
-        params={
-            name: resolve_scalar(value, Location(path="--param"))
-            for name, value in opt.parse_pairs(param or [], "--param").items()
-        },
+        params={name: resolve_scalar(value, Location(path="--param")) for name, value in given.items()},
     )
     try_prompt(request, open_workspace(), show)
     sys.stdout.write("\n")
