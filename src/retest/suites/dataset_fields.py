@@ -151,7 +151,8 @@ def _storable(text: str) -> bool:
 
 def _bad_id(row: Row, name: str, value: Any) -> Problem:
     if value is MISSING:
-        return _missing_field("dataset-id", f"the row has no field '{name}', which is to be the case's id", row, name)
+        message = f"the row has no field '{name}', which is to be the case's id"
+        return _missing_field(message, row, name, slug="dataset-id")
     what = "empty" if value is None or (isinstance(value, str) and not value.strip()) else f"{value!r:.60}"
     return Problem(
         slug="dataset-id",
@@ -177,7 +178,7 @@ def _variables(
         problems.append(_bad_vars(row, names.vars, value))
     elif value is MISSING:
         message = f"the row has no field '{names.vars}', which is to hold the variables"
-        problems.append(_missing_field("dataset-vars", message, row, names.vars))
+        problems.append(_missing_field(message, row, names.vars, slug="dataset-vars"))
     else:
         problems.append(_bad_vars(row, names.vars, value))
     return {}, {}
@@ -247,7 +248,7 @@ def _tag_names(value: Any) -> tuple[str, ...] | None:
     return None
 
 
-def _missing_field(slug: str, message: str, row: Row, name: str) -> Problem:
+def _missing_field(message: str, row: Row, name: str, *, slug: str) -> Problem:
     return Problem(
         slug=slug,
         message=message,

@@ -101,25 +101,24 @@ class HeaderReader:
             labels=self._labels(),
         )
 
-    def _add(self, slug: str, message: str, path: tuple[str, ...], fix: str | None = None, *details: str) -> None:
+    def _add(
+        self, path: tuple[str, ...], message: str, *, slug: str, fix: str | None = None, known: tuple[str, ...] = ()
+    ) -> None:
+        details = (f"known keys: {listing(known)}",) if known else ()
         self.problems.append(Problem(slug=slug, message=message, where=self._place(path), details=details, fix=fix))
+
+    def _check_known(self, path: tuple[str, ...], known: tuple[str, ...]) -> None:
+        place = "under model" if len(path) > 1 else "in front matter"
+        match = closest(path[-1], known)
+        fix = f"did you mean '{match}'?" if match else "model parameters go under `params:`"
+        if path[-1] in KNOWN_PARAMS:
+            fix = f"put '{path[-1]}' under `params:`"
+        if path[-1] not in known:
+            self._add(path, f"unknown key '{path[-1]}' {place}", slug="prompt-unknown-key", fix=fix, known=known)
 
     def _check_keys(self) -> None:
         for key in self._values:
-            if key in KEYS:
-                continue
-            if key in KNOWN_PARAMS:
-                fix = f"put '{key}' under `params:`"
-            else:
-                match = closest(key, KEYS)
-                fix = f"did you mean '{match}'?" if match else "model parameters go under `params:`"
-            self._add(
-                "prompt-unknown-key",
-                f"unknown key '{key}' in front matter",
-                (key,),
-                fix,
-                f"known keys: {listing(KEYS)}",
-            )
+            self._check_known((key,), KEYS)
 
     def _check_template(self) -> None:
         template = self._values.get("template")
@@ -127,11 +126,9 @@ class HeaderReader:
         if isinstance(kind, Mapping):
             kind = kind.get("kind")
         if kind is not None and str(kind).lower() not in {"jinja2", "jinja"}:
+            fix = "write the prompt in Jinja"
             self._add(
-                "prompt-template-kind",
-                f"templates of kind '{kind}' are not supported",
-                ("template",),
-                "write the prompt in Jinja",
+                ("template",), f"templates of kind '{kind}' are not supported", slug="prompt-template-kind", fix=fix
             )
 
     def _model(self) -> tuple[str | None, Mapping[str, JsonValue]]:
@@ -139,19 +136,11 @@ class HeaderReader:
         if model is None or isinstance(model, str):
             return (model.strip() or None) if model else None, {}
         if not isinstance(model, Mapping):
-            self._add("prompt-front-matter", "`model` must be a name, or a mapping as in .prompty", ("model",))
+            message = "`model` must be a name, or a mapping as in .prompty"
+            self._add(("model",), message, slug="prompt-front-matter")
             return None, {}
         for key in model:
-            if key not in _MODEL_KEYS:
-                match = closest(key, _MODEL_KEYS)
-                fix = f"did you mean '{match}'?" if match else None
-                self._add(
-                    "prompt-unknown-key",
-                    f"unknown key '{key}' under model",
-                    ("model", key),
-                    fix,
-                    f"known keys: {listing(_MODEL_KEYS)}",
-                )
+            self._check_known(("model", key), _MODEL_KEYS)
         params: dict[str, JsonValue] = {}
         for key in ("options", "parameters", "params"):
             params |= self._mapping("model", key)
@@ -170,7 +159,8 @@ class HeaderReader:
         if value is None:
             return {}
         if not isinstance(value, Mapping):
-            self._add("prompt-front-matter", f"`{'.'.join(path)}` must be a mapping of parameters to values", path)
+            message = f"`{'.'.join(path)}` must be a mapping of parameters to values"
+            self._add(path, message, slug="prompt-front-matter")
             return {}
         self.problems.extend(param_problems(value, lambda key: self._place((*path, key))))
         return value
@@ -179,7 +169,8 @@ class HeaderReader:
         value = self._values.get(key)
         if value is None or isinstance(value, str):
             return value
-        self._add("prompt-front-matter", f"`{key}` must be text, not {value!r}", (key,), f'write {key}: "{value}"')
+        fix = f'write {key}: "{value}"'
+        self._add((key,), f"`{key}` must be text, not {value!r:.60}", slug="prompt-front-matter", fix=fix)
         return None
 
     def _name(self) -> str | None:
@@ -187,12 +178,8 @@ class HeaderReader:
         if name is None:
             return None
         if not name.strip() or "/" in name or not name.isprintable():
-            self._add(
-                "prompt-name",
-                f"{name!r} cannot name a prompt",
-                ("name",),
-                "use a short name without '/' and line breaks",
-            )
+            fix = "use a short name without '/' and line breaks"
+            self._add(("name",), f"{name!r:.60} cannot name a prompt", slug="prompt-name", fix=fix)
             return None
         return name.strip()
 
@@ -202,8 +189,7 @@ class HeaderReader:
         if listed is None:
             return ()
         if not isinstance(listed, list) or not all(isinstance(label, str) and label for label in listed):
-            self._add(
-                "prompt-front-matter", "`labels` must be a list of names", ("labels",), "write labels: [production]"
-            )
+            fix = "write labels: [production]"
+            self._add(("labels",), "`labels` must be a list of names", slug="prompt-front-matter", fix=fix)
             return ()
         return tuple(listed)

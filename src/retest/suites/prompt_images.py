@@ -56,11 +56,11 @@ class ImageFolder:
             )
         for folder in (self.base, self.root):
             path = self._inside(folder, target)
-            if path.is_file():
+            if _is_file(path):
                 return _checked(path, target)
         raise RenderError(
             slug="prompt-image-missing",
-            message=f"no image file '{target}'",
+            message=f"no image file '{target:.200}'",
             details=(f"looked in {self.base} and {self.root}",),
             fix="give an http(s) URL, a data: URL, or a path relative to the prompt file",
         )
@@ -79,6 +79,13 @@ class ImageFolder:
                 fix="move it below that folder, or give its URL",
             )
         return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file system takes
+        return False
 
 
 def _checked(path: Path, target: str) -> Path:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
-from jinja2 import BaseLoader, StrictUndefined, Undefined, UndefinedError, nodes
+from jinja2 import BaseLoader, StrictUndefined, Undefined, UndefinedError, nodes, pass_eval_context
+from jinja2.filters import sync_do_join as do_join
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -23,15 +25,18 @@ from retest.suites.prompt_marks import CONVERSATION_FILTER, keep_blanks
 
 MAX_OUTPUT_CHARS = 10_000_000
 MAX_STEPS = 1_000_000  # loop passes, calls and range items of one render: a fixed number, unlike a time, fails the same
+_STEPS_PER_CALL = 10  # about what a macro costs beside a loop pass
+_CHARS_PER_VALUE = 5  # of a number, a bracket pair: about what it adds to a text
 _MAX_WIDTH = 10_000
 _MAX_INTEGER_BITS = 100_000
-_WIDE_FORMAT = re.compile(r"\d{5,}|\*")
+_WIDE_PERCENT = re.compile(r"%[-+ #.]*\d{5,}|%[-+ #.0-9]*\*")
+_WIDE_BRACES = re.compile(r"\{[^{}]*(?:\d{5,}|\{)")
 
 _LOOP_FILTER = "__steps__"
 _SIZE_FILTER = "__sized__"
 _NONDETERMINISTIC_FILTERS = ("random",)
 _NONDETERMINISTIC_GLOBALS = ("lipsum",)
-_WIDTH_FILTERS = ("center", "indent", "batch", "slice", "format", "replace", "wordwrap", "truncate", "join")
+_WIDTH_FILTERS = ("center", "indent", "batch", "slice", "format", "replace", "wordwrap", "truncate")
 
 
 class Meter:
@@ -100,6 +105,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         for name in _WIDTH_FILTERS:
             self.filters[name] = _bounded(self.filters[name])
         self.filters["tojson"] = to_json
+        self.filters["join"] = _join
         self.filters[CONVERSATION_FILTER] = conversation_json
         self.filters[_LOOP_FILTER] = _counted
         self.filters[_SIZE_FILTER] = _sized
@@ -118,11 +124,18 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call from a template: counted, and refused where the arguments ask for a huge text."""
-        _meter().spend(1)
+        _meter().spend(_STEPS_PER_CALL)
         owner = getattr(obj, "__self__", None)
         if isinstance(owner, str):
             _refuse_huge(getattr(obj, "__name__", ""), (owner, *args))
         return _sized(super().call(context, obj, *args, **kwargs))
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Sandbox ``str.format``, and refuse a format that names a huge or a computed width."""
+        wrapped = super().wrap_str_format(value)
+        if wrapped is not None and _WIDE_BRACES.search(value.__self__):
+            _raise_too_large()
+        return wrapped
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute, unless the result would be huge."""
@@ -133,7 +146,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
 def finalize(value: Any) -> Any:
     """Return how a value is written into a prompt: text as it is, anything else as JSON."""
     if isinstance(value, str):
-        return keep_blanks(value)
+        return keep_blanks(_sized(value))
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if isinstance(value, int | float | Undefined):
@@ -145,7 +158,40 @@ def to_json(value: Any, indent: int | None = None) -> str:
     """Return the value as JSON, non-ASCII kept; a lazy sequence (``map``, ``select``) is a list."""
     if indent is not None and indent > _MAX_WIDTH:
         _raise_too_large()
+    _weigh(value, MAX_OUTPUT_CHARS)
     return json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
+
+
+def _weigh(value: Any, left: int) -> int:
+    """Return what is left of a number of characters; a list may hold one large value a thousand times.
+
+    Raises:
+        RenderError: nothing is left.
+    """
+    left -= len(value) + 1 if isinstance(value, str) else _CHARS_PER_VALUE
+    if left < 0:
+        _raise_too_large()
+    if isinstance(value, Mapping):
+        for item in value.values():
+            left = _weigh(item, left)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            left = _weigh(item, left)
+    return left
+
+
+def _weighed(items: Iterable[Any]) -> Iterator[Any]:
+    left = MAX_OUTPUT_CHARS
+    for item in items:
+        left = _weigh(item, left)
+        yield item
+
+
+@pass_eval_context
+def _join(context: EvalContext, items: Iterable[Any], separator: str = "", attribute: Any = None) -> str:
+    """Join as Jinja does, as long as the result is not huge."""
+    joined: str = do_join(context, items if isinstance(items, Undefined) else _weighed(items), separator, attribute)
+    return joined
 
 
 def _plain(value: Any) -> Any:
@@ -238,9 +284,9 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _refuse_huge(name: str, args: tuple[Any, ...]) -> None:
     texts = [arg for arg in args if isinstance(arg, str)]
-    if any(isinstance(arg, int) and arg > _MAX_WIDTH for arg in args) and name not in {"replace", "truncate"}:
+    if any(isinstance(arg, int) and arg > _MAX_WIDTH for arg in args) and name not in {"replace", "truncate", "format"}:
         _raise_too_large()
-    if name in {"format", "format_map"} and texts and _WIDE_FORMAT.search(texts[0]):
+    if name == "format" and texts and _WIDE_PERCENT.search(texts[0]):
         _raise_too_large()
     if name == "replace" and len(texts) == len(("text", "old", "new")):
         text, old, new = texts
@@ -257,7 +303,7 @@ def _refuse_huge_operation(operator: str, left: Any, right: Any) -> None:
         count, items = (left, right) if isinstance(left, int) else (right, left)
         if isinstance(count, int) and isinstance(items, str | list | tuple) and len(items) * count > MAX_OUTPUT_CHARS:
             _raise_too_large()
-    elif operator == "%" and isinstance(left, str) and _WIDE_FORMAT.search(left):
+    elif operator == "%" and isinstance(left, str) and _WIDE_PERCENT.search(left):
         _raise_too_large()
 
 

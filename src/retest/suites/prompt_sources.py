@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jinja2 import BaseLoader, Environment, TemplateNotFound, TemplateSyntaxError, nodes
+from jinja2 import BaseLoader, Environment, TemplateNotFound, TemplateSyntaxError, meta, nodes
 
 from retest.errors import Location, Problem
 from retest.suites.front_matter import split_front_matter
@@ -14,7 +14,7 @@ from retest.suites.prompt_marks import mark_source
 from retest.suites.prompt_sandbox import PromptEnvironment
 from retest.suites.source_text import SourceText
 from retest.suites.suggestions import did_you_mean
-from retest.suites.template_problems import syntax_problem
+from retest.suites.template_problems import syntax_problem, unknown_names
 from retest.suites.text_files import UnreadableTextError, read_text
 
 _References = nodes.Extends | nodes.FromImport | nodes.Import | nodes.Include
@@ -59,6 +59,7 @@ class SourceReader:
         self.environment = PromptTemplates(SourceLoader())
         self.problems: list[Problem] = []
         self._trees: dict[str, nodes.Template] = {}
+        self._used: dict[str, frozenset[str]] = {}
 
     def add(self, source: SourceText) -> None:
         """Parse a text and read what it includes."""
@@ -67,6 +68,10 @@ class SourceReader:
     def tree(self, key: str) -> nodes.Template:
         """Return the parsed text."""
         return self._trees[key]
+
+    def used_variables(self, key: str) -> frozenset[str]:
+        """Return the names that a text looks up and does not define itself (what it includes aside)."""
+        return self._used[key]
 
     @property
     def included(self) -> dict[str, str]:
@@ -88,9 +93,13 @@ class SourceReader:
         self.environment.source_loader.sources[source.key] = source
         try:
             tree = self.environment.parse(mark_source(source.body).text, source.key, source.key)
+            unknown = list(unknown_names(tree, source, self.environment))
+            if not unknown:
+                self._used[source.key] = frozenset(meta.find_undeclared_variables(tree))
         except TemplateSyntaxError as error:
-            self.problems.append(syntax_problem(error, source, self.environment))
+            self.problems.append(syntax_problem(error, source))
             return
+        self.problems.extend(unknown)
         self._trees[source.key] = tree
         for reference, name in _references(tree):
             self._follow(source, reference, name, (*including, source.key))

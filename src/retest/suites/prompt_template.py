@@ -17,7 +17,7 @@ from retest.suites.prompt_images import ImageFolder
 from retest.suites.prompt_marks import mark_source, split_messages, unmarked
 from retest.suites.prompt_sandbox import MAX_OUTPUT_CHARS, Meter, current_meter
 from retest.suites.prompt_sources import SourceReader
-from retest.suites.prompt_variables import certain_names, used_variables
+from retest.suites.prompt_variables import certain_names
 from retest.suites.template_problems import render_problem
 
 
@@ -180,7 +180,7 @@ class ArrayTemplate:
 def _variables(reader: SourceReader, key: str) -> frozenset[str]:
     tree = reader.tree(key)
     assigned = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
-    names = used_variables(tree)
+    names = reader.used_variables(key)
     for included in reader.children(key):
         names |= _variables(reader, included) - assigned
     return names

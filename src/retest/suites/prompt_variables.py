@@ -1,20 +1,15 @@
-"""Which variables a template uses, and which it cannot do without."""
+"""Which variables a template cannot do without."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from jinja2 import meta, nodes
+from jinja2 import nodes
 
 _DEFAULTING = frozenset({"default", "d"})
 _ASKING = frozenset({"defined", "undefined"})
 
 IncludedNames = Callable[[nodes.Include], Iterable[str]]
-
-
-def used_variables(tree: nodes.Template) -> frozenset[str]:
-    """Return the names that the template looks up and does not define itself (included files aside)."""
-    return frozenset(meta.find_undeclared_variables(tree))
 
 
 def certain_names(node: nodes.Node, included: IncludedNames) -> Iterator[str]:

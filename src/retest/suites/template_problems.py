@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
-from jinja2 import Environment, Template, TemplateSyntaxError
+from jinja2 import Environment, Template, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
 
 from retest.errors import Location, Problem
@@ -16,23 +16,33 @@ from retest.suites.prompt_sandbox import MissingVariableError
 from retest.suites.source_text import SourceText
 from retest.suites.suggestions import did_you_mean, listing
 
-_UNKNOWN_FILTER = re.compile(r"No (filter|test) named '([^']*)'")
 _TAG = re.compile(r"\{[{%#]")
 
 
-def syntax_problem(error: TemplateSyntaxError, source: SourceText, environment: Environment) -> Problem:
-    """Return a syntax error at its line, with a suggestion for a mistyped filter or test."""
-    fix = None
-    unknown = _UNKNOWN_FILTER.search(error.message or "")
-    if unknown:
-        known = environment.filters if unknown[1] == "filter" else environment.tests
-        fix = did_you_mean(unknown[2], (name for name in known if not name.startswith("_")))
-    tag = _TAG.search(source.line_text(error.lineno))
+def syntax_problem(error: TemplateSyntaxError, source: SourceText) -> Problem:
+    """Return a syntax error at its line."""
+    return _syntax(f"template syntax: {error.message}", source, error.lineno)
+
+
+def unknown_names(tree: nodes.Template, source: SourceText, environment: Environment) -> Iterator[Problem]:
+    """Yield each filter and test that does not exist."""
+    used = sorted(tree.find_all((nodes.Filter, nodes.Test)), key=lambda node: node.lineno)
+    for node in used:
+        kind, known = ("filter", environment.filters) if isinstance(node, nodes.Filter) else ("test", environment.tests)
+        name: str = node.name
+        if name not in known:
+            fix = did_you_mean(name, (candidate for candidate in known if not candidate.startswith("_")))
+            yield _syntax(f"no {kind} is called '{name}'", source, node.lineno, fix)
+
+
+def _syntax(message: str, source: SourceText, line: int, fix: str | None = None) -> Problem:
+    text = source.line_text(line)
+    tag = _TAG.search(text)
     return Problem(
         slug="prompt-syntax",
-        message=f"template syntax: {error.message}{_of(source)}",
-        where=source.location(error.lineno, tag.start() + 1 if tag else None),
-        details=tuple(line for line in [source.line_text(error.lineno).strip()[:200]] if line),
+        message=f"{message}{_of(source)}",
+        where=source.location(line, tag.start() + 1 if tag else None),
+        details=(text.strip()[:200],) if text.strip() else (),
         fix=fix,
     )
 
