@@ -14,10 +14,10 @@ from retest.errors import ExitCode, RetestError
 
 # In the order of `retest --help`. A module has `command`, and `NAME` where that differs from the module's own.
 _PANELS: dict[str, tuple[str, ...]] = {
-    "Start": ("check", "run"),
+    "Start": ("init", "check", "run"),
     "Look": ("show", "runs", "search", "export"),
     "Write": ("try_prompt", "render", "metrics", "schema"),
-    "Keep": ("tag", "delete", "gc"),
+    "Keep": ("tag", "delete", "gc", "doctor"),
 }
 
 _EPILOG = (

@@ -1,0 +1,1 @@
+"""The files that `retest init` writes, by language."""
