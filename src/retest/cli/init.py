@@ -44,7 +44,7 @@ def command(
 
     for path in write_project(folder, example):
         stdout().print(f"wrote {folder / path}", markup=False, soft_wrap=True)
-    steps = _STEPS[example]
+    steps: tuple[str, ...] = _STEPS[example]
     if folder != Path():
         steps = (f"cd {folder}", *steps)
     stdout().print()
