@@ -11,16 +11,15 @@ from retest.suites.arms import BuiltArm, build_arms
 from retest.suites.check import check_cases
 from retest.suites.dataset_entry import build_dataset
 from retest.suites.gate_entries import build_gate, warn_without_assertion
-from retest.suites.metric_entries import BuiltMetric, build_metrics
+from retest.suites.metric_entries import BuiltMetric, MetricSet, build_metrics
 from retest.suites.metric_rules import check_rule_count, check_sample_counts
-from retest.suites.presets import PRESETS
 from retest.suites.prompt_entries import build_prompts
 from retest.suites.scope import SuiteScope
 from retest.suites.spec import SuiteSpec
 from retest.suites.spec_base import samples_of_rule
 from retest.suites.spec_reader import ReadSpec, read_spec
 from retest.suites.target_entries import build_targets
-from retest.suites.yaml_nodes import ScalarNode
+from retest.suites.yaml_nodes import ListNode, ScalarNode, find
 
 
 def build_suite(scope: SuiteScope, *, folder: str, source: str) -> Suite | None:
@@ -34,17 +33,17 @@ def build_suite(scope: SuiteScope, *, folder: str, source: str) -> Suite | None:
     read = read_spec(scope)
     spec = read.spec
     metrics = build_metrics(scope, read.entries("metrics"), spec.preset, spec.defaults)
-    gate = build_gate(scope, spec.gate, metrics, _metric_names(read, metrics))
+    gate = build_gate(scope, spec.gate, metrics.built, _metric_names(read, metrics))
     prompts = build_prompts(scope, read.entries("prompts", "prompt"))
     targets = build_targets(scope, read.entries("targets", "target"), spec.defaults)
     arms = build_arms(scope, prompts, targets, spec.matrix)
-    _check_counts(scope, spec, metrics)
+    _check_counts(scope, spec, metrics.built)
     _check_sections(scope)
     cases = build_dataset(scope, spec.dataset) if spec.dataset else None
     if cases is not None:
         check_cases(scope, cases, prompts, _all_or_none(read, metrics), gate)
     if not scope.has_errors():
-        warn_without_assertion(scope, metrics)
+        warn_without_assertion(scope, metrics.built)
     if scope.has_errors() or cases is None:
         return None
     return Suite(
@@ -52,38 +51,30 @@ def build_suite(scope: SuiteScope, *, folder: str, source: str) -> Suite | None:
         path=scope.display,
         arms=tuple(built.arm for built in arms),
         cases=cases,
-        metrics=tuple(built.spec for built in metrics),
+        metrics=tuple(built.spec for built in metrics.built),
         samples=spec.samples,
         description=spec.description,
         tags=tuple(spec.tags),
         gate=gate,
         case_passes=spec.case_passes,
         redact=_redactions(spec),
-        fingerprint=_fingerprint(arms, cases, metrics, spec),
+        fingerprint=_fingerprint(arms, cases, metrics.built, spec),
         source=source,
         metadata=spec.metadata,
     )
 
 
-def _metric_names(read: ReadSpec, metrics: Sequence[BuiltMetric]) -> list[str]:
+def _metric_names(read: ReadSpec, metrics: MetricSet) -> list[str]:
     """Return the names of all metrics, those with mistakes too, so that one mistake does not bring another."""
-    entries = (raw for _, raw in read.entries("metrics"))
-    names = [str(raw.get("name") or raw.get("metric")) for raw in entries]
     node = read.scope.node("metrics")
-    wrong = [
-        str(found.value)
-        for index in range(len(getattr(node, "items", ())))
-        for key in ("name", "metric")
-        if isinstance(found := read.scope.node("metrics", index, key), ScalarNode)
-    ]
-    preset = [str(values.get("name") or values["metric"]) for values in PRESETS.get(read.spec.preset or "", ())]
-    return list(dict.fromkeys([metric.spec.name for metric in metrics] + names + wrong + preset))
+    entries = node.items if isinstance(node, ListNode) else ()
+    values = [find(entry, ("name",)) or find(entry, ("metric",)) or entry for entry in entries]
+    return list(dict.fromkeys([*metrics.names, *(value.text for value in values if isinstance(value, ScalarNode))]))
 
 
-def _all_or_none(read: ReadSpec, metrics: Sequence[BuiltMetric]) -> Sequence[BuiltMetric] | None:
-    slugs = {problem.slug for problem in read.scope.problems}
+def _all_or_none(read: ReadSpec, metrics: MetricSet) -> Sequence[BuiltMetric] | None:
     broken = any(path[0] in {"metrics", "preset", "defaults"} for path in read.dropped)
-    return None if broken or slugs & {"suite-unknown-metric", "metric-unknown-key", "metric-bad-value"} else metrics
+    return metrics.built if metrics.complete and not broken else None
 
 
 def _check_counts(scope: SuiteScope, spec: SuiteSpec, metrics: Sequence[BuiltMetric]) -> None:
@@ -130,7 +121,7 @@ def _redactions(spec: SuiteSpec) -> tuple[Redaction, ...]:
 
 
 def _fingerprint(arms: Sequence[BuiltArm], cases: CaseSource, metrics: Sequence[BuiltMetric], spec: SuiteSpec) -> str:
-    """Hash what can change a sample or a score; names, order and number of samples are left out."""
+    """Hash what can change a sample or a score: not the arms' names and order, nor the number of samples."""
     return content_hash(
         {
             "arms": sorted(content_hash(built.identity) for built in arms),

@@ -35,6 +35,15 @@ class BuiltMetric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSet:
+    """The metrics without mistakes; `names` of all entries; `complete` where none had a mistake."""
+
+    built: tuple[BuiltMetric, ...]
+    names: tuple[str, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Draft:
     """A metric entry as data: `own` keys stand at `path` in the suite, `defaults` beneath them."""
 
@@ -66,7 +75,7 @@ def build_metrics(
     entries: Sequence[RawEntry],
     preset: str | None,
     defaults: DefaultsEntry | None,
-) -> list[BuiltMetric]:
+) -> MetricSet:
     """Return the checked metrics; what is wrong is noted in `scope`.
 
     Args:
@@ -78,8 +87,8 @@ def build_metrics(
     shared = defaults.metrics if defaults else {}
     _check_defaults(scope, shared)
     drafts = list(_join(scope, entries, preset, shared))
-    built = (_build(scope, draft) for draft in drafts)
-    return [metric for metric in built if metric is not None]
+    built = tuple(metric for draft in drafts if (metric := _build(scope, draft)) is not None)
+    return MetricSet(built=built, names=tuple(draft.name for draft in drafts), complete=len(built) == len(drafts))
 
 
 def _check_defaults(scope: SuiteScope, shared: Mapping[str, Mapping[str, Any]]) -> None:
@@ -191,9 +200,7 @@ def _options(scope: SuiteScope, draft: _Draft, info: MetricInfo) -> BaseModel | 
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        subject = Subject(
-            model=model, scope=scope, resolve=draft.resolve, what=_what(draft), slug="metric", extra_keys=OWN_KEYS
-        )
+        subject = Subject(model=model, scope=scope, resolve=draft.resolve, what=_what(draft), extra_keys=OWN_KEYS)
         scope.problems.extend(spec_problems(error, subject))
         return None
 

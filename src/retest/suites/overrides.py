@@ -19,6 +19,7 @@ from retest.suites.yaml_reader import read_yaml
 
 _PLURAL = {"prompt": "prompts", "target": "targets"}
 _SHORTHAND = {"prompts": "path", "metrics": "metric", "dataset": "path", "pass_if": "min", "subset": "size"}
+_LATE = frozenset({"pass_if", "subset"})  # kept short as long as nothing inside them is set
 _NAME_KEYS = ("name", "path", "model", "metric", "provider")
 _TARGET_DEPTH = 2  # ("targets", index)
 
@@ -74,7 +75,7 @@ def apply_overrides(tree: MapNode, overrides: Sequence[Override], option_keys: O
     for override in overrides:
         try:
             for path in _resolve(tree, override, option_keys):
-                tree = _as_map(_write(tree, path, override))
+                tree = _spelled_out(_as_map(_write(tree, path, override)))
                 paths.add(path)
         except _NothingFitsError as error:
             problems.append(error.problem)
@@ -112,8 +113,7 @@ def _spelled_entry(key: str, node: Node) -> Node:
 
 def _spelled_map(key: str, node: Node) -> Node:
     if isinstance(node, MapNode):
-        inner = {k: replace(e, node=_spelled_map(k, e.node)) if k in _SHORTHAND else e for k, e in node.entries.items()}
-        return replace(node, entries=inner)
+        return node
     filled = _SHORTHAND.get(key)
     if key == "dataset" and isinstance(node, ListNode) and any(isinstance(item, MapNode) for item in node.items):
         filled = "cases"
@@ -143,14 +143,12 @@ def _walk(tree: MapNode, path: NodePath, rest: Sequence[str], override: Override
         if isinstance(node, ListNode):
             index, used = _position(node, path, rest, override)
             path, rest = (*path, index), rest[used:]
-        elif isinstance(node, MapNode) or node is None:
+        elif isinstance(node, MapNode) or node is None or _has_short_form(node, path):
             if _is_target(path) and _is_param(node, rest[0], option_keys):
                 path = (*path, "params")
                 node = find(tree, path)
             used = _key_length(node, rest)
             path, rest = (*path, ".".join(rest[:used])), rest[used:]
-        elif node.value is None:
-            path, rest = (*path, rest[0]), rest[1:]
         else:
             raise _NothingFitsError(override, f"'{_dotted(path)}' is a single value, and has no '{rest[0]}'")
     return path
@@ -174,6 +172,11 @@ def _entry_name(node: Node) -> str:
         return node.text if isinstance(node, ScalarNode) else ""
     values = (node.entries[key].node for key in _NAME_KEYS if key in node.entries)
     return next((value.text for value in values if isinstance(value, ScalarNode)), "")
+
+
+def _has_short_form(node: ScalarNode, path: NodePath) -> bool:
+    """Return whether a value stands for a mapping: an empty one, or one with a single key."""
+    return node.value is None or path[-1] in _LATE
 
 
 def _key_length(node: Node | None, rest: Sequence[str]) -> int:
@@ -204,9 +207,9 @@ def _write(node: Node | None, path: NodePath, override: Override) -> Node:
         return replace(node, items=tuple(items))
     entries = dict(node.entries) if isinstance(node, MapNode) else {}
     old = entries.get(str(part))
-    value = _write(old.node if old else None, rest, override)
+    before = _spelled_map(str(part), old.node) if old and rest and part in _LATE else old and old.node
     key = old.key if old and rest else override.where
-    entries[str(part)] = Entry(key=key, node=value if rest else _spelled_entry(str(part), value))
+    entries[str(part)] = Entry(key=key, node=_write(before, rest, override))
     return MapNode(entries=entries, where=node.where if node is not None else override.where)
 
 

@@ -55,7 +55,6 @@ class Subject:
         scope: the suite it stands in.
         resolve: path in the validated mapping to path in the suite.
         what: what a person calls it, such as ``metric 'rouge'``; empty for the suite itself.
-        slug: prefix of the slugs, such as ``suite`` or ``metric``.
         extra_keys: keys beside the model's own that the mapping may have.
         hint: what to do about an unknown key of the mapping itself, where more is known than its likeness to others.
     """
@@ -64,7 +63,6 @@ class Subject:
     scope: SuiteScope
     resolve: Callable[[NodePath], NodePath] = _unchanged
     what: str = ""
-    slug: str = "suite"
     extra_keys: tuple[str, ...] = ()
     hint: Callable[[str], str | None] = _no_hint
 
@@ -110,7 +108,7 @@ def _problem(path: NodePath, details: Sequence[ErrorDetails], subject: Subject) 
     expected = "; or ".join(dict.fromkeys(_expectation(detail) for detail in details))
     custom = all(detail["type"] in {"value_error", "assertion_error"} for detail in details)
     joint = f"{_name(path, subject)}: {expected}" + ("" if custom and _explains(expected) else f", found {shown}")
-    return Problem(slug=f"{subject.slug}-bad-value", message=joint, where=subject.at(path), fix=_literal_fix(first))
+    return Problem(slug="suite-bad-value", message=joint, where=subject.at(path), fix=_literal_fix(first))
 
 
 def _explains(message: str) -> bool:
@@ -166,7 +164,7 @@ def _unknown_key(path: NodePath, subject: Subject) -> Problem:
     parent = _name(path[:-1], subject)
     within = f" in {parent}" if parent != "the suite" else ""
     return Problem(
-        slug=f"{subject.slug}-unknown-key",
+        slug="suite-unknown-key",
         message=f"unknown key '{key}'{within}",
         where=subject.key(path),
         details=(f"known keys: {listing(known)}",) if known else (f"{parent} takes no further keys",),
@@ -177,7 +175,7 @@ def _unknown_key(path: NodePath, subject: Subject) -> Problem:
 def _missing_key(path: NodePath, subject: Subject) -> Problem:
     within = f" of {_name(path[:-1], subject)}" if path[:-1] or subject.what else ""
     return Problem(
-        slug=f"{subject.slug}-missing-key",
+        slug="suite-missing-key",
         message=f"the key '{path[-1]}'{within} is missing",
         where=subject.at(path[:-1]),
         fix=f"add `{path[-1]}: ...`",

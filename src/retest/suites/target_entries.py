@@ -184,7 +184,6 @@ def _options(scope: SuiteScope, draft: _Draft, info: ProviderInfo) -> BaseModel 
             scope=scope,
             resolve=draft.resolve,
             what=f"target '{draft.name}' ({info.name})",
-            slug="target",
             extra_keys=OWN_KEYS,
             hint=_param_hint,
         )
