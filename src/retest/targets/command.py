@@ -68,7 +68,7 @@ class CommandTarget:
 
     @property
     def identity(self) -> Mapping[str, JsonValue]:
-        """The arguments, and the content of those that are files."""
+        """The arguments, and the content of those that are files beside the suite's."""
         return self._identity
 
     async def call(self, request: Request) -> CallOutcome:
@@ -198,12 +198,12 @@ def _without_last_newline(text: str) -> str:
 
 
 def _file_hashes(argv: list[str], folder: Path) -> dict[str, JsonValue]:
-    """Return the hash of each argument that is a file, so that an edited script is another target."""
+    """Return the hash of each relative argument that is a file, so that an edited script is another target."""
     paths = {argument: folder / argument for argument in argv}
     return {
         argument: hashlib.sha256(path.read_bytes()).hexdigest()[:32]
         for argument, path in paths.items()
-        if argument and path.is_file()
+        if argument and not Path(argument).is_absolute() and path.is_file()
     }
 
 

@@ -17,7 +17,6 @@ from retest.domain.sample import CallError, CallOutcome, Response
 from retest.domain.suite import TargetSpec
 from retest.targets.answers import read_answer
 from retest.targets.base import Request
-from retest.targets.http_body import BodyTemplate, TemplateFailure, request_values
 from retest.targets.call_errors import bad_response, read_error_body, shorten, status_error
 from retest.targets.credentials import (
     Headers,
@@ -29,6 +28,7 @@ from retest.targets.credentials import (
     public_url,
     url_secrets,
 )
+from retest.targets.http_body import BodyTemplate, TemplateFailure, request_values
 from retest.targets.json_path import JsonPath, parse_path
 from retest.targets.prices import PriceTable
 from retest.targets.registry import Provider, TargetContext

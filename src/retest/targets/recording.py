@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import shutil
 import tempfile
+import zlib
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -267,7 +268,7 @@ def _open(path: Path) -> IO[bytes]:
     """Return a seekable file; a gzipped one is unpacked into a temporary file that vanishes when closed."""
     try:
         return _unpack(path) if path.suffix == ".gz" else path.open("rb")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         problem = Problem(
             slug="recording-unreadable",
             message=f"cannot read the recording: {_reason(error)}",
