@@ -1,0 +1,145 @@
+"""Real recordings, run through the command line as a user would: the published figures come out."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from support.project import Project
+from support.recordings import recorded, rows
+
+pytestmark = pytest.mark.data
+
+GSM8K = ["6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification"]
+
+
+def replay_suite(project: Project, folder: str, *, variants: dict[str, str], **changes: Any) -> str:
+    """Write a suite that replays recorded variants; return its path."""
+    outputs = recorded(folder, "outputs.jsonl")
+    targets = [
+        {
+            "name": name,
+            "provider": "replay",
+            "path": str(outputs),
+            "fields": {"case": "case_id", "sample": "repeat", "output": "output"},
+            "where": {"variant": variant},
+        }
+        for name, variant in variants.items()
+    ]
+    suite = {
+        "name": folder,
+        "prompts": [{"text": "recorded", "name": "recorded"}],
+        "dataset": {"path": str(recorded(folder, "cases.jsonl")), "id": "id", "expected": "expected", "vars": "vars"},
+        "targets": targets,
+        **changes,
+    }
+    project.write(f"evals/{folder}.yaml", json.dumps(suite, ensure_ascii=False))
+    return f"evals/{folder}.yaml"
+
+
+def exported(project: Project) -> list[dict[str, Any]]:
+    lines = project.run("export", "latest", "--to", "jsonl").out.split("\n")
+    return [json.loads(line) for line in lines if line]
+
+
+def test_gsm8k_labels_are_reproduced_exactly(project: Project) -> None:
+    """`numeric` with defaults agrees with every recorded label of the four systems, 550 cases each."""
+    suite = replay_suite(project, "gsm8k", variants={name: name for name in GSM8K}, metrics=["numeric"])
+    assert project.run("run", suite, "-q").code == 0
+    labels = {(row["case_id"], row["variant"]): row["label"] for row in rows("gsm8k", "outputs.jsonl")}
+    ours = {(row["case_id"], row["arm"].split("/")[1]): row["scores"]["numeric"] == 1.0 for row in exported(project)}
+    assert len(ours) == 4 * 550
+    assert {key for key, right in ours.items() if right != labels[key]} == set()
+
+
+# The authors take what follows the last "answer is ", without a full stop at the end; else the whole answer.
+BBH_METRIC = {
+    "metric": "exact_match",
+    "extract": {"pattern": r"(?s).*answer is (.*?)\.?\s*$", "missing": "whole"},
+}
+
+
+def test_bbh_accuracies_are_reproduced_exactly(project: Project) -> None:
+    """Exact match after the authors' answer extraction gives their accuracy for every task and prompt."""
+    variants = {"direct": "code-davinci-002/direct", "cot": "code-davinci-002/cot"}
+    suite = replay_suite(project, "bbh", variants=variants, metrics=[BBH_METRIC])
+    assert project.run("run", suite, "-q").code == 0
+    right: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for row in exported(project):
+        right[row["case_id"].rsplit("-", 1)[0], row["arm"].split("/")[1]].append(row["scores"]["exact_match"])
+    golden = json.loads(recorded("bbh", "official_metrics.json").read_text("utf-8"))
+    ours = {(task, arm): 100 * sum(values) / len(values) for (task, arm), values in right.items()}
+    for (task, arm), accuracy in ours.items():
+        assert accuracy == pytest.approx(golden[task][arm]["accuracy"], abs=1e-9), (task, arm)
+    assert len(ours) == 14
+
+
+def test_game_of_24_solve_rates_equal_the_labels(project: Project) -> None:
+    """50 cases x 100 samples x 2 prompts load, and the mean solve rates are those of the labels."""
+    metric = project.write(
+        "metrics/solved.py",
+        """
+import re
+
+def solved(output, vars):
+    expression = output.strip().split("\\n")[-1].lower().replace("answer:", "").split("=")[0].strip()
+    numbers = re.findall(r"\\d+", expression)
+    if sorted(numbers) != sorted(re.findall(r"\\d+", vars["numbers"])):
+        return False
+    if not re.fullmatch(r"[\\d+*/() .-]+", expression):
+        return False
+    try:
+        return abs(eval(expression) - 24) < 1e-6
+    except Exception:
+        return False
+""",
+    )
+    variants = {"io": "gpt-4@t0.7/io", "cot": "gpt-4@t0.7/cot"}
+    metrics = [{"metric": "python", "name": "solved", "path": f"{metric}:solved"}]
+    suite = replay_suite(project, "tot_game24", variants=variants, samples=100, metrics=metrics)
+    done = project.run("run", suite, "--json")
+    assert done.code == 0
+    assert (done.json["cases"], done.json["samples"]) == (50, 10_000)
+    labels: dict[str, list[bool]] = defaultdict(list)
+    for row in rows("tot_game24", "outputs.jsonl"):
+        labels[row["variant"].split("/")[1]].append(row["label"])
+    for arm in ("io", "cot"):
+        ours = done.json["arms"][f"recorded/{arm}"]["metrics"]["solved"]["mean"]
+        assert ours == pytest.approx(sum(labels[arm]) / len(labels[arm]), abs=1e-12)
+
+
+def test_the_language_metric_sees_mgsm_answers_leave_japanese(project: Project) -> None:
+    """Numbers stay right while the language of the answers changes: the two metrics tell them apart."""
+    known = {row["variant"] for row in rows("mgsm_ja_prompts", "outputs.jsonl")}
+    variants = {"standard": "gpt-4/Standard", "cot": next(v for v in sorted(known) if "zero" in v.lower())}
+    metrics = ["numeric", {"metric": "language", "expected_language": "ja"}]
+    suite = replay_suite(project, "mgsm_ja_prompts", variants=variants, metrics=metrics)
+    done = project.run("run", suite, "--json")
+    arms = {name.split("/", 1)[1]: arm["metrics"] for name, arm in done.json["arms"].items()}
+    assert arms["standard"]["language"]["mean"] > 0.9
+    assert arms["cot"]["language"]["mean"] < 0.15
+    assert abs(arms["standard"]["numeric"]["mean"] - arms["cot"]["numeric"]["mean"]) < 0.2
+
+
+@pytest.mark.parametrize("name", ["jcommonsenseqa", "jnli", "jsts", "jsquad"])
+def test_jglue_cases_run(project: Project, name: str) -> None:
+    """Japanese cases with choices, pairs, numbers and several references load and score."""
+    source = recorded("jglue", f"{name}.jsonl")
+    first = next(rows("jglue", f"{name}.jsonl"))
+    template = "\n".join(f"{{{{ {variable} }}}}" for variable in first["vars"])
+    answer = project.write("targets/echo.py", "def answer(prompt: str) -> str:\n    return prompt\n")
+    suite = {
+        "prompts": [{"text": template, "name": "ask"}],
+        "dataset": {"path": str(source), "id": "id", "expected": "expected", "vars": "vars"},
+        "targets": [{"name": "echo", "provider": "python", "path": f"{answer}:answer", "params": {"temperature": 0}}],
+        "metrics": ["contains" if name != "jsts" else "numeric", {"metric": "language", "expected_language": "ja"}],
+        "gate": {"max_error_rate": 1.0},
+    }
+    project.write("evals/j.yaml", json.dumps(suite, ensure_ascii=False))
+    done = project.run("run", "--json")
+    assert done.json["errors"] == 0
+    assert done.json["samples"] == sum(1 for _ in rows("jglue", f"{name}.jsonl"))
+    assert done.json["metrics"]["language"]["mean"] > 0.85
