@@ -111,15 +111,14 @@ class Normaliser:
         options = self._options
         if options.casefold:
             text = text.casefold()
-            if options.nfkc and not text.isascii():
-                text = unicodedata.normalize("NFKC", text)
         if options.punctuation == "remove":
             text = _PUNCTUATION.sub("", text)
         elif options.punctuation == "trim":
             text = _EDGES.sub("", text)
-        if options.whitespace == "keep":
-            return text
-        return _SPACES.sub(" " if options.whitespace == "collapse" else "", text)
+        if options.whitespace != "keep":
+            text = _SPACES.sub(" " if options.whitespace == "collapse" else "", text)
+        # What was dropped may have stood between a letter and its accent, and folding takes some letters apart.
+        return unicodedata.normalize("NFKC", text) if options.nfkc and not text.isascii() else text
 
 
 class Extractor:
