@@ -103,6 +103,8 @@ class JsonRows:
                 yield from self._document()
             except json.JSONDecodeError as error:
                 yield self._broken(error)
+            except UnicodeError:
+                raise  # a ValueError too, but `open_text` knows better what to say
             except (ValueError, RecursionError) as error:
                 yield _refused(error, self._place())
 
@@ -115,8 +117,12 @@ class JsonRows:
             yield from self._array()
         elif opening == "{":
             yield from self._object()
+            return
         elif opening:
             yield self._shape("the file must hold a JSON array of objects, or an object with one array")
+        self._end()
+
+    def _end(self) -> None:
         if self._next():
             self._fail("Extra data")
 
@@ -138,6 +144,7 @@ class JsonRows:
                 self._value()
             self._separate("}")
         self._skip(1)
+        self._end()
         if lists == 0:
             yield self._shape("the object holds no array of rows")
 
@@ -198,9 +205,11 @@ class JsonRows:
             return False
         pending = self._text[self._position :]
         added = self._stream.read(max(_CHUNK, len(pending)))
+        if not added:
+            self._ended = True
+            return False
         self._text, self._position = pending + added, 0
-        self._ended = not added
-        return bool(added)
+        return True
 
     def _place(self) -> Location:
         return Location(path=self._file.display, line=self._line, column=self._column)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import timeit
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 from retest.domain.json_value import JsonValue
 from retest.suites.prompt_marks import mark_source
 from support.prompt_folder import PromptFolder, render_problem, texts
-
-PIXEL = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture
@@ -284,158 +281,7 @@ def test_a_value_that_is_no_conversation_is_refused(folder: PromptFolder, value:
     assert '"role"' in (problem.fix or "")
 
 
-# Images
-
-
-def test_a_local_image_becomes_a_data_url(folder: PromptFolder) -> None:
-    """A Markdown image on its own line of a user message is sent as an image."""
-    folder.write("pics/写真.png", PIXEL)
-    prompt = folder.prompt("user:\nWhat is this?\n![photo](pics/写真.png)\nAnswer briefly.\n")
-    url = "data:image/png;base64," + base64.b64encode(PIXEL).decode()
-    assert prompt.render() == [
-        {
-            "role": "user",
-            "content": [
-                {"type": "text", "text": "What is this?"},
-                {"type": "image_url", "image_url": {"url": url}},
-                {"type": "text", "text": "Answer briefly."},
-            ],
-        }
-    ]
-
-
-@pytest.mark.parametrize("url", ["https://example.com/a.png?x=(1)", "data:image/png;base64,AA=="])
-def test_an_image_url_in_a_row_stays_as_it_is(folder: PromptFolder, url: str) -> None:
-    """A variable can hold the image's address."""
-    ((_, content),) = texts(folder.prompt("![a]({{ image }})").render(image=url))
-    assert content == [{"type": "image_url", "image_url": {"url": url}}]
-
-
-def test_a_part_of_a_chat_array_may_name_a_local_image(folder: PromptFolder) -> None:
-    """JSON prompts get images the same way."""
-    folder.write("a.gif", b"GIF89a")
-    prompt = folder.prompt(
-        '[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "{{ f }}", "detail": "low"}}]}]',
-        "p.json",
-    )
-    ((_, content),) = texts(prompt.render(f="a.gif"))
-    assert content == [{"type": "image_url", "image_url": {"url": "data:image/gif;base64,R0lGODlh", "detail": "low"}}]
-
-
-@pytest.mark.parametrize(
-    ("target", "slug"),
-    [
-        ("gone.png", "prompt-image-missing"),
-        ("", "prompt-image-missing"),
-        ("../outside.png", "prompt-image-outside"),
-        ("/etc/passwd", "prompt-image-outside"),
-        ("link.png", "prompt-image-outside"),
-        ("notes.txt", "prompt-image-type"),
-        ("file:///etc/passwd", "prompt-image-missing"),
-        ("a\0b.png", "prompt-image-missing"),
-        ("x" * 5000 + ".png", "prompt-image-missing"),
-    ],
-)
-def test_a_row_cannot_reach_a_file_that_is_no_image_of_the_prompt(folder: PromptFolder, target: str, slug: str) -> None:
-    """Only image files below the root are read, whatever path a row gives."""
-    folder.write("../outside.png", PIXEL)
-    folder.write("notes.txt", "secret")
-    (folder.path / "link.png").symlink_to("../outside.png")
-    assert render_problem(folder.prompt("![a]({{ image }})"), image=target).slug == slug
-
-
-def test_an_image_outside_a_user_message_is_text(folder: PromptFolder) -> None:
-    """Endpoints take images from users only; a system message may show Markdown."""
-    assert texts(folder.prompt("system:\n![a](b.png)\nuser:\nx").render()) == [("system", "![a](b.png)"), ("user", "x")]
-
-
-def test_an_image_within_a_line_is_text(folder: PromptFolder) -> None:
-    """Only an image alone on its line is sent as one."""
-    assert texts(folder.prompt("see ![a](b.png)").render()) == [("user", "see ![a](b.png)")]
-
-
-# Hostile templates
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        "{{ ''.__class__.__mro__ }}",
-        "{{ x.__init__.__globals__ }}",
-        "{{ ''['__class__'] }}",
-        "{{ '{0.__class__}'.format(x) }}",
-        "{{ x | attr('__class__') }}",
-        "{{ cycler.__init__ }}",
-    ],
-)
-def test_a_template_cannot_reach_python(folder: PromptFolder, template: str) -> None:
-    """A stranger's prompt runs no code."""
-    assert render_problem(folder.prompt(template), x="a").slug in {"prompt-unsafe", "prompt-undefined-variable"}
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        "{% for i in range(10**9) %}{% endfor %}",
-        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
-        "{% for a in xs %}{% for b in xs %}{% for c in xs %}{% endfor %}{% endfor %}{% endfor %}",
-        "{% for i in range(90000) %}{{ 'x' * 1000 }}{% endfor %}",
-        "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
-        "{{ 'a' * 10**9 }}",
-        "{{ [1] * 10**9 }}",
-        "{{ 10 ** (10 ** 10) }}",
-        "{{ '%1000000000d' % 1 }}",
-        "{{ '%*d' % (1000000000, 1) }}",
-        "{{ '{:1000000000}'.format(1) }}",
-        "{{ '{:{}}'.format(1, 10**9) }}",
-        "{{ 'a'.ljust(10**9) }}",
-        "{{ 'a' | center(10**9) }}",
-        "{{ 'a' | indent(10**9) }}",
-        "{{ ('a' * 9999999) | replace('a', 'b' * 9999999) }}",
-        "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
-        "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
-        "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x %}{{ n.x }}{{ n.x }}{% endset %}{% endfor %}",
-        "{% set ns = namespace(x=9) %}{% for i in range(60) %}{% set ns.x = ns.x * ns.x %}{% endfor %}",
-        "{{ [[1]*9999]*9999 }}",
-        "{{ [1] | tojson(indent=10**9) }}",
-        "{{ (['a' * 9999999] * 9999) | join }}",
-        "{{ (['a' * 9999999] * 9999) | map('upper') | join('-') }}",
-        "{{ (['a' * 9999999] * 9999) | tojson }}",
-    ],
-)
-def test_a_template_cannot_run_for_ever_or_fill_the_memory(folder: PromptFolder, template: str) -> None:
-    """Work and size of one render are bounded; the bound is a count, so it is the same on every machine."""
-    prompt = folder.prompt("a\n" + template)
-    problem = render_problem(prompt, xs=list(range(1000)))
-    assert problem.slug in {"prompt-too-much-work", "prompt-too-large"}
-
-
-def test_a_loop_over_a_large_list_is_no_problem(folder: PromptFolder) -> None:
-    """The bounds are far above what a prompt needs."""
-    prompt = folder.prompt("{% for x in xs %}{{ loop.index }}/{{ loop.length }}{{ ',' if not loop.last }}{% endfor %}")
-    ((_, content),) = texts(prompt.render(xs=list(range(20_000))))
-    assert isinstance(content, str)
-    assert content.endswith(",20000/20000")
-
-
-def test_ordinary_formats_are_no_problem(folder: PromptFolder) -> None:
-    """Widths, stars and percent signs of everyday templates work."""
-    prompt = folder.prompt(
-        "{{ '%05.2f * 100%%' % x }} {{ '{:>6} * {}'.format(x, 123456) }} {{ '%s' | format(123456) }}"
-    )
-    assert texts(prompt.render(x=3.5)) == [("user", "03.50 * 100%    3.5 * 123456 123456")]
-
-
-def test_one_render_does_not_use_up_the_next(folder: PromptFolder) -> None:
-    """The bound is per render."""
-    prompt = folder.prompt("{% for i in range(300000) %}{% endfor %}x")
-    assert [texts(prompt.render()) for _ in range(3)] == [[("user", "x")]] * 3
-
-
-def test_chance_is_not_available(folder: PromptFolder) -> None:
-    """The same row gives the same prompt: there is no random filter and no lipsum()."""
-    assert [p.slug for p in folder.problems("{{ [1, 2] | random }}")] == ["prompt-syntax"]
-    assert render_problem(folder.prompt("{{ lipsum() }}")).slug == "prompt-undefined-variable"
+# Cost and marks
 
 
 def test_a_render_takes_microseconds(folder: PromptFolder) -> None:
