@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ def compare(  # noqa: PLR0913 - the public entry: every option of the procedure,
     margin: float | None = None,
     alpha: float = 0.05,
     width: float | None = 1.0,
-    clusters: Mapping[Hashable, Hashable] | None = None,
+    clusters: Mapping[Any, Hashable] | None = None,
     seed: int = 0,
     case_share: float = 0.2,
 ) -> PairedComparison:

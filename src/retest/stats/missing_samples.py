@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,8 @@ class DeltaBounds:
 
 
 def delta_bounds(
-    baseline: Mapping[Hashable, Sequence[float | None]],
-    candidate: Mapping[Hashable, Sequence[float | None]],
+    baseline: Mapping[Any, Sequence[float | None]],
+    candidate: Mapping[Any, Sequence[float | None]],
     *,
     low: float = 0.0,
     high: float = 1.0,

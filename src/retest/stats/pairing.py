@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from retest.stats.intervals import cluster_index
 from retest.stats.pairs import PairedScores, paired_scores
 
-RunMapping: TypeAlias = Mapping[Hashable, Sequence[float | None]]
+RunMapping: TypeAlias = Mapping[Any, Sequence[float | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +53,7 @@ def pair_runs(baseline: RunMapping, candidate: RunMapping) -> Pairing:
     )
 
 
-def cluster_numbers(
-    case_ids: Sequence[Hashable], clusters: Mapping[Hashable, Hashable] | None
-) -> NDArray[np.intp] | None:
+def cluster_numbers(case_ids: Sequence[Hashable], clusters: Mapping[Any, Hashable] | None) -> NDArray[np.intp] | None:
     """Return the cluster's number for each case; a case without a label is a cluster of its own.
 
     None where no cluster has two cases: the case is the unit then.

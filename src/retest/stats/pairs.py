@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from retest.stats.intervals import Floats
 
 Ints: TypeAlias = NDArray[np.int64]
+Cases: TypeAlias = Sequence[ArrayLike] | Floats
+"""Samples of each case: a sequence of sequences, or a matrix where all have equally many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ class PairedScores:
         return PairedScores(first=self.second, second=self.first), True
 
 
-def paired_scores(first: Sequence[ArrayLike], second: Sequence[ArrayLike]) -> PairedScores:
+def paired_scores(first: Cases, second: Cases) -> PairedScores:
     """Return paired scores from two sequences of samples per case, in the same order of cases.
 
     Raises:
@@ -111,7 +113,7 @@ def paired_scores(first: Sequence[ArrayLike], second: Sequence[ArrayLike]) -> Pa
     return PairedScores(first=run_scores(first), second=run_scores(second))
 
 
-def run_scores(cases: Sequence[ArrayLike]) -> RunScores:
+def run_scores(cases: Cases) -> RunScores:
     """Return one run's samples per case as flat arrays.
 
     Raises:

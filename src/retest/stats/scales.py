@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
-Run = Mapping[Hashable, Sequence[float | None]]
+Run = Mapping[Any, Sequence[float | None]]
 Direction = Literal["higher", "lower"]
 
 
