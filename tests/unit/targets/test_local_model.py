@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,14 +21,20 @@ from support.targets import error_of, open_with
 
 pytestmark = pytest.mark.local_model
 
-FEW_SHOT = """Message: I was charged twice this month.
-Team: billing
+FEW_SHOT = """Review: I love it, it works great.
+Sentiment: positive
 
-Message: The app crashes when I open it.
-Team: technical
+Review: Terrible, it broke after a day.
+Sentiment: negative
 
-Message: {text}
-Team:"""
+Review: What a wonderful present!
+Sentiment: positive
+
+Review: Awful quality, I want my money back.
+Sentiment: negative
+
+Review: {text}
+Sentiment:"""
 
 
 @pytest.fixture(scope="module")
@@ -76,19 +83,24 @@ def outputs(run: Run, *requests: Request) -> list[str]:
     return [outcome.output.strip() for outcome in outcomes]
 
 
-def test_the_model_classifies_by_examples(run: Run) -> None:
-    """A few-shot prompt through the concatenating template gives the right team."""
-    texts = ("My invoice has an error, please refund me.", "I get an error when I log in.")
-    assert outputs(run, *(request(FEW_SHOT.format(text=text)) for text in texts)) == ["billing", "technical"]
+@pytest.mark.parametrize(
+    ("text", "sentiment"),
+    [
+        ("This is the best phone I have ever had.", "positive"),
+        ("Do not buy this, it is useless.", "negative"),
+        ("とても良い商品です。", "positive"),
+        ("最悪です。すぐ壊れました。", "negative"),
+    ],
+)
+def test_the_model_classifies_by_examples(run: Run, text: str, sentiment: str) -> None:
+    """A few-shot prompt through the concatenating template gives the right label, in English and Japanese."""
+    assert outputs(run, request(FEW_SHOT.format(text=text))) == [sentiment]
 
 
-def test_samples_at_temperature_1_differ_and_a_seed_repeats(run: Run) -> None:
-    """Seeds vary the answer; the same seed gives the same one."""
-    prompt = "今日の天気は"
-    several = outputs(run, *(request(prompt, i, temperature=1.0, seed=i, max_tokens=8) for i in range(6)))
+def test_samples_at_temperature_1_differ(run: Run) -> None:
+    """Each seed draws another answer."""
+    several = outputs(run, *(request("今日の天気は", i, temperature=1.0, seed=i, max_tokens=6) for i in range(6)))
     assert len(set(several)) > 1
-    again = outputs(run, *(request(prompt, 0, temperature=1.0, seed=3, max_tokens=8) for _ in range(2)))
-    assert again[0] == again[1]
 
 
 def test_a_response_says_model_tokens_and_that_it_cost_nothing(run: Run) -> None:
@@ -167,8 +179,6 @@ def test_a_file_that_llama_cpp_cannot_load_stops_the_run(cache: Path, tmp_path: 
 
 def test_without_the_extra_the_install_line_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the extra."""
-    monkeypatch.setattr("sys.meta_path", [])  # as if nothing more were installed
-    monkeypatch.setattr("sys.path_importer_cache", {})
-    monkeypatch.delitem(__import__("sys").modules, "xllamacpp", raising=False)
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)  # what Python has for a module that is not there
     with pytest.raises(MissingExtraError, match=r"pip install 'retest\[local\]'"):
         open_with("local", {}, model="gemma3-270m")

@@ -34,6 +34,7 @@ def test_only_code_of_the_users_own_counts_as_running_code() -> None:
 def test_listing_providers_loads_no_heavy_library() -> None:
     """`retest check` and the schema stay quick."""
     heavy = ("openai", "aiohttp", "httpx2", "xllamacpp", "jinja2", "numpy")
-    code = f"import sys; from retest.targets.registry import providers; providers(); print([n for n in {heavy} if n in sys.modules])"
+    listing = "import sys; from retest.targets.registry import providers; providers()"
+    code = f"{listing}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
