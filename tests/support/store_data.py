@@ -20,6 +20,17 @@ T = TypeVar("T")
 START = datetime(2026, 3, 1, 9, 30, 15, 123456, tzinfo=UTC)
 
 
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        """Return seconds since 1970."""
+        return self.now.timestamp()
+
+
 def make_arm(name: str = "intent/small", **changes: object) -> RunArm:
     """Return an arm."""
     prompt, _, target = name.partition("/")

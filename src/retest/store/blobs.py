@@ -32,7 +32,7 @@ def find_blobs(connection: sa.Connection, hashes: Iterable[str]) -> dict[str, in
     found: dict[str, int] = {}
     for some in chunked(list(hashes)):
         rows = connection.execute(sa.select(blobs.c.hash, blobs.c.id).where(blobs.c.hash.in_(some)))
-        found.update(row.tuple() for row in rows)
+        found.update((name, value) for name, value in rows)
     return found
 
 
@@ -52,5 +52,5 @@ def read_blobs(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, b
     found: dict[int, bytes] = {}
     for some in chunked(sorted(set(numbers))):
         rows = connection.execute(sa.select(blobs.c.id, blobs.c.body).where(blobs.c.id.in_(some)))
-        found.update(row.tuple() for row in rows)
+        found.update((name, value) for name, value in rows)
     return found

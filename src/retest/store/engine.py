@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from retest.store.faults import (
     BAD_URL,
     CANNOT_OPEN,
     NO_FOLDER,
+    NOT_A_STORE,
     NOT_FOUND,
     as_store_error,
     mask_passwords,
@@ -27,6 +28,7 @@ from retest.store.faults import (
 
 _FILE_MODE = 0o640  # outputs may be confidential: the owner writes, the group reads, others nothing
 _FOLDER_MODE = 0o750
+_SHORTEST = 512  # bytes: one page
 _POSTGRES_SCHEMES = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
 
@@ -90,6 +92,17 @@ class Database:
                 raise
             raise translated from None
 
+    def log_ahead(self) -> None:
+        """Switch an SQLite store to write-ahead logging, which lasts; done only once it is known to be a store."""
+        if self.is_sqlite:
+            connection = self.engine.raw_connection()
+            try:
+                # Answers with the mode it has: where files cannot be shared in memory (network drives) it stays as
+                # it is, slower and as durable.
+                connection.cursor().execute("PRAGMA journal_mode=WAL").fetchone()
+            finally:
+                connection.close()
+
     def now_s(self, connection: sa.Connection) -> float:
         """Return seconds since 1970 by the one clock that all users of the store share."""
         if self.is_sqlite:
@@ -149,6 +162,7 @@ def open_sqlite(path: Path, *, read_only: bool, busy_timeout_s: float, clock: Ca
             raise store_error(NOT_FOUND, place)
         if not read_only:
             _make_file(path)
+        _refuse_short_files(path)
     except OSError as error:
         raise store_error(CANNOT_OPEN, place, str(error)) from None
     engine = sa.create_engine(
@@ -172,8 +186,18 @@ def _make_file(path: Path) -> None:
     ignore = folder / ".gitignore"
     if (made or folder.name == ".retest") and not ignore.exists():
         ignore.write_text("# Made by retest: nothing in this folder is meant to be committed.\n*\n", encoding="utf-8")
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, _FILE_MODE))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _FILE_MODE))
+
+
+def _refuse_short_files(path: Path) -> None:
+    """Refuse files shorter than any store: SQLite takes some of them for empty ones.
+
+    Only the length is looked at. Opening and closing the file here would drop the locks that another connection of
+    this process has on it.
+    """
+    if 0 < path.stat().st_size < _SHORTEST:
+        raise store_error(NOT_A_STORE, str(path))
 
 
 def _connect_sqlite(path: Path, *, read_only: bool, busy_timeout_s: float) -> sqlite3.Connection:
@@ -198,11 +222,10 @@ def _options(busy_timeout_s: float) -> dict[str, Any]:
 def _tuned(connection: sqlite3.Connection, *, write: bool = True) -> sqlite3.Connection:
     try:
         if write:
-            connection.execute("PRAGMA journal_mode=WAL")
             # In WAL mode anything less than FULL may lose the last commits when the machine fails.
             connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA cache_size=-65536")
+        connection.execute("PRAGMA cache_size=-8192")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
         connection.close()

@@ -35,9 +35,12 @@ def ensure_schema(
     with database.translating():
         with database.engine.connect() as connection:
             found = _stored_version(database, connection)
+        if found != version:
+            _refuse_what_cannot_be(database, found, version, read_only=read_only)
+        if not read_only:
+            database.log_ahead()
         if found == version:
             return
-        _refuse_what_cannot_be(database, found, version, read_only=read_only)
         with database.connect_writer() as connection, connection.begin():
             _take_schema_lock(database, connection)
             # Another process may have done it meanwhile.

@@ -3,8 +3,9 @@
 Text: PostgreSQL refuses NUL, SQLite's text functions stop at it, and neither takes a lone surrogate. Those characters
 are written as U+0010 and four hex digits (U+0010 itself too); all other text stays as it is and can be searched.
 
-JSON: orjson where it can. What it cannot write (lone surrogates, integers past 64 bits) is written by the standard
-library behind one leading space, which tells the reader to use the standard library too. NaN is written as null.
+JSON: orjson where it can (it turns NaN and infinities into null). What it cannot write, such as lone surrogates and
+integers past 64 bits, is written by the standard library behind one leading space, which tells the reader to use the
+standard library too.
 """
 
 from __future__ import annotations

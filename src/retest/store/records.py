@@ -24,7 +24,7 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
 }
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_CONDITION = re.compile(rf"\s*(?P<metric>.+?)\s*(?P<comparator>>=|<=|!=|==|=|>|<)\s*(?P<value>{_NUMBER})\s*")
+_CONDITION = re.compile(rf"\s*(?P<metric>[^<>=!]+?)\s*(?P<comparator>>=|<=|!=|==|=|>|<)\s*(?P<value>{_NUMBER})\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,7 +144,7 @@ def _find_numbers(connection: sa.Connection, keys: Iterable[str]) -> dict[str, i
     found: dict[str, int] = {}
     for some in chunked(list(keys)):
         rows = connection.execute(sa.select(responses.c.key, responses.c.id).where(responses.c.key.in_(some)))
-        found.update(row.tuple() for row in rows)
+        found.update((name, value) for name, value in rows)
     return found
 
 

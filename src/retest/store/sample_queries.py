@@ -177,7 +177,7 @@ def arm_index(parts: RunParts, name: str) -> int:
     """
     if name in parts.arms:
         return parts.arms.index(name)
-    raise _unknown("arm", name, parts.arms)
+    raise _unknown("arm", name, parts.arms, slug="run-unknown-arm")
 
 
 def sole_arm(parts: RunParts) -> int:
@@ -207,7 +207,7 @@ def metric_number(parts: RunParts, name: str) -> int:
     for number, known in parts.metrics.items():
         if known == name:
             return number
-    raise _unknown("metric", name, sorted(parts.metrics.values()))
+    raise _unknown("metric", name, sorted(parts.metrics.values()), slug="run-unknown-metric")
 
 
 def find_case(connection: sa.Connection, number: int, case_id: str) -> int:
@@ -216,11 +216,12 @@ def find_case(connection: sa.Connection, number: int, case_id: str) -> int:
     Raises:
         UsageError: the run has no such case.
     """
-    ids = sa.select(run_cases.c.case).where(run_cases.c.run == number, run_cases.c.case_id == encode_text(case_id))
-    index = connection.scalar(ids.limit(1))
+    query = sa.select(run_cases.c.case).where(run_cases.c.run == number, run_cases.c.case_id == encode_text(case_id))
+    index = connection.scalar(query.limit(1))
     if index is None:
         known = sa.select(run_cases.c.case_id).where(run_cases.c.run == number).limit(20_000)
-        raise _unknown("case", case_id, [decode_text(name) for name in connection.scalars(known)])
+        ids = [decode_text(name) for name in connection.scalars(known)]
+        raise _unknown("case", case_id, ids, slug="run-unknown-case")
     return int(index)
 
 
@@ -234,12 +235,12 @@ def read_case(connection: sa.Connection, number: int, case_id: str) -> Case:
     return _read_cases(connection, number, index, index)[index]
 
 
-def _unknown(kind: str, name: str, known: Sequence[str]) -> UsageError:
+def _unknown(kind: str, name: str, known: Sequence[str], *, slug: str) -> UsageError:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")  # noqa: PLR2004 - as many as fit a line or two
     return UsageError(
         Problem(
-            slug=f"run-unknown-{kind}",
+            slug=slug,
             message=f"the run has no {kind} '{name}'",
             details=(f"it has: {shown}",) if known else (),
             fix=f"did you mean '{close[0]}'?" if close else None,
