@@ -20,31 +20,31 @@ def built(cls: type[MetricT], base_dir: Path = Path(), **options: Any) -> Metric
     return cls(cls.Options.model_validate(options), MetricContext(name=cls.info.name, base_dir=base_dir))
 
 
-def case(expected: JsonValue = None, **variables: JsonValue) -> Case:
+def case(expected: Any = None, **variables: JsonValue) -> Case:
     """Return a case with an expected answer."""
     return Case(case_id="c1", vars=variables, content_hash="0", expected=expected)
 
 
-def scored(metric: Metric[Any], output: str, expected: JsonValue = None) -> Score:
+def scored(metric: Metric[Any], output: str, expected: Any = None) -> Score:
     """Return the score of an output; fails where there is none."""
     outcome = metric.score(case(expected), Response(output=output))
     assert isinstance(outcome, Score), outcome
     return outcome
 
 
-def value(metric: Metric[Any], output: str, expected: JsonValue = None) -> float:
+def value(metric: Metric[Any], output: str, expected: Any = None) -> float:
     """Return the value of an output's score."""
     return scored(metric, output, expected).value
 
 
-def failed(metric: Metric[Any], output: str, expected: JsonValue = None) -> MetricFailure:
+def failed(metric: Metric[Any], output: str, expected: Any = None) -> MetricFailure:
     """Return the failure to score an output; fails where there is a score."""
     outcome = metric.score(case(expected), Response(output=output))
     assert isinstance(outcome, MetricFailure), outcome
     return outcome
 
 
-def calling(*calls: JsonValue, output: str = "") -> Response:
+def calling(*calls: Any, output: str = "") -> Response:
     """Return a response that calls tools."""
     return Response(output=output, tool_calls=calls)
 
