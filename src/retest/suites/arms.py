@@ -99,7 +99,8 @@ def _check_sets(scope: SuiteScope, matrix: MatrixEntry | None) -> None:
 
 
 def _check_models(scope: SuiteScope, arms: Sequence[BuiltArm], targets: Sequence[BuiltTarget]) -> None:
-    needing = {target.spec.name for target in targets if target.info.needs_model}
+    unmarked = (target for target in targets if not scope.has(*target.path, "model"))  # a wrong one is reported already
+    needing = {target.spec.name for target in unmarked if target.info.needs_model}
     for name in sorted(needing):
         without = [built.arm for built in arms if built.arm.target.name == name and not built.arm.model]
         if without:

@@ -83,9 +83,7 @@ def _check_counts(scope: SuiteScope, spec: SuiteSpec, metrics: Sequence[BuiltMet
     check_rule_count(scope, "case_passes", spec.case_passes, spec.samples, where)
     node = scope.node("case_passes")
     total = samples_of_rule(node.value) if isinstance(node, ScalarNode) else None
-    if total is not None and total > spec.samples:
-        return
-    if total is not None and total != spec.samples:
+    if total not in {None, spec.samples} and (spec.case_passes.at_least or 0) <= spec.samples:
         message = f"case_passes counts {total} samples, and `samples` is {spec.samples}"
         scope.warn("suite-too-few-samples", message, where, fix=f"set samples: {total}")
 

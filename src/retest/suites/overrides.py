@@ -207,7 +207,9 @@ def _write(node: Node | None, path: NodePath, override: Override) -> Node:
         return replace(node, items=tuple(items))
     entries = dict(node.entries) if isinstance(node, MapNode) else {}
     old = entries.get(str(part))
-    before = _spelled_map(str(part), old.node) if old and rest and part in _LATE else old and old.node
+    before = old.node if old is not None else None
+    if before is not None and rest and part in _LATE:
+        before = _spelled_map(str(part), before)
     key = old.key if old and rest else override.where
     entries[str(part)] = Entry(key=key, node=_write(before, rest, override))
     return MapNode(entries=entries, where=node.where if node is not None else override.where)

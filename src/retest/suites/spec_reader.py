@@ -29,17 +29,16 @@ class ReadSpec:
     scope: SuiteScope
 
     def entries(self, *keys: str) -> list[RawEntry]:
-        """Return the sound entries under a key (or its singular), each with its path, as mappings."""
-        found: list[RawEntry] = []
-        for key in keys:
-            node = self.scope.node(key)
-            if node is None or not self.scope.has(key) or (key,) in self.dropped:
-                continue
-            items: list[tuple[NodePath, Node]] = [((key,), node)]
-            if isinstance(node, ListNode):
-                items = [((key, index), item) for index, item in enumerate(node.items)]
-            found += [(path, _as_mapping(key, item)) for path, item in items if path not in self.dropped]
-        return found
+        """Return the entries under a key (or its singular), each with its path, as mappings without what is wrong."""
+        key = next((key for key in keys if self.scope.has(key) and (key,) not in self.dropped), None)
+        node = self.scope.node(key) if key is not None else None
+        if key is None or node is None:
+            return []
+        items: list[tuple[NodePath, Node]] = [((key,), node)]
+        if isinstance(node, ListNode):
+            items = [((key, index), item) for index, item in enumerate(node.items)]
+        sound = [(path, item) for path, item in items if path not in self.dropped]
+        return [(path, _as_mapping(key, _without(plain(item), self.dropped, path))) for path, item in sound]
 
 
 def read_spec(scope: SuiteScope) -> ReadSpec:
@@ -74,12 +73,11 @@ def _check_twins(scope: SuiteScope) -> None:
 
 
 def _part(data: Any, loc: NodePath) -> NodePath:
-    """Return the part to leave out for a mistake: an entry of a list, else the innermost key."""
-    if loc[0] in _LISTS and isinstance(data[loc[0]], list) and len(loc) > 1:
-        return loc[:2]
+    """Return the part to leave out for a mistake: the innermost key, or the whole entry of a list."""
     path: NodePath = ()
     for key in loc:
-        if not isinstance(data, dict) or key not in data:
+        entry_of_list = len(path) == 1 and path[0] in _LISTS and isinstance(data, list) and isinstance(key, int)
+        if not entry_of_list and not (isinstance(data, dict) and key in data):
             break
         path, data = (*path, key), data[key]
     return path
@@ -88,16 +86,15 @@ def _part(data: Any, loc: NodePath) -> NodePath:
 def _without(data: Any, dropped: Collection[NodePath], path: NodePath = ()) -> Any:
     """Return a copy without the dropped parts; a list that loses its last entry goes too."""
     if isinstance(data, dict):
-        inner = {
-            key: _without(value, dropped, (*path, key)) for key, value in data.items() if (*path, key) not in dropped
-        }
+        kept = {key: value for key, value in data.items() if (*path, key) not in dropped}
+        inner = {key: _without(value, dropped, (*path, key)) for key, value in kept.items()}
         return {key: value for key, value in inner.items() if value != [] or data[key] == []}
-    if isinstance(data, list) and len(path) == 1:
-        return [item for index, item in enumerate(data) if (*path, index) not in dropped]
+    if isinstance(data, list) and len(path) == 1 and path[0] in _LISTS:
+        kept_items = [(index, item) for index, item in enumerate(data) if (*path, index) not in dropped]
+        return [_without(item, dropped, (*path, index)) for index, item in kept_items]
     return data
 
 
-def _as_mapping(key: str, node: Node) -> Any:
-    value = plain(node)
+def _as_mapping(key: str, value: Any) -> Any:
     shorthand = _SHORTHAND.get(key)
     return {shorthand: value} if shorthand is not None and isinstance(value, str) else value
