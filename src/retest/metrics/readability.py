@@ -108,7 +108,7 @@ class ReadabilityOptions(MetricOptions):
 
     measure: MeasureName = Field(
         default="auto",
-        description="auto: flesch_reading_ease, and tateisi for Japanese (both: higher is easier); textstat's formulas; "
+        description="auto: flesch_reading_ease, tateisi for Japanese (both: higher is easier); any textstat formula; "
         "kanji_ratio: share of kanji; sentence_length: mean words per sentence, characters in Japanese and Chinese",
     )
     language: ReadabilityLanguage = Field(
@@ -166,7 +166,8 @@ class Readability(Metric[ReadabilityOptions]):
         told = self.options.language
         if told != "auto":
             # Among languages of one script the author of the suite knows best.
-            return (told if found.script == script_of_language(told) else found.language), (told,)
+            fits = found.script == script_of_language(told) or found.may_be(told)
+            return (told if fits else found.language), (told,)
         allowed = MEASURES[self.options.measure].languages
         fitting = [code for code in allowed if found.may_be(code)]
         return (fitting[0] if fitting else found.language), allowed

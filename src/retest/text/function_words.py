@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 _LISTS = {
-    "en": "the a an of and to in is that it for was on are with as be at by this have from or not but what all were "
+    "en": "so per more first total one two "
+    "the a an of and to in is that it for was on are with as be at by this have from or not but what all were "
     "when we there can your which their will if do each how they you he she his her i'm i can't don't it's "
     "would could should about into than then them these those has had been please thank yes no sorry my me our "
     "us",

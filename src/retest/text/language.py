@@ -28,9 +28,10 @@ _ARABIC_LETTERS = {"ur": "ٹڈڑںے", "fa": "پچژگکی"}
 
 # Chinese with a Japanese word in it is still Chinese; real Japanese has a third of kana or more.
 _LEAST_KANA = 0.05
-# Japanese headlines and names do without kana; whole sentences do not.
-_LONGEST_WITHOUT_KANA = 12
-_CHINESE_ONLY = frozenset("你您她们吗呢吧啊很这那们我是什么说為這們嗎麼說會對")
+# What tells Chinese from a Japanese name or headline without kana: words of its own; and words that Japanese has inside
+# of compounds only, where several of them meet.
+_CHINESE_ONLY = frozenset("你您她们吗呢吧啊很这那说這們嗎麼說會對")
+_CHINESE_RATHER = frozenset("是我為什的了在不有和也都就")
 _CODE = regex.compile(r"(?s)```.*?(?:```|\Z)|`[^`\n]*`|https?://[!-~]+")
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:['’]\p{L}+)?")
 _SAMPLE_WORDS = 2000
@@ -131,9 +132,9 @@ def _candidates(text: str, script: str | None) -> tuple[str, ...]:
 
 
 def _of_han(text: str) -> tuple[str, ...]:
-    """Return Chinese, or Chinese and Japanese for a few characters that both write."""
+    """Return Chinese, or Chinese and Japanese where both could have written it."""
     han = "".join(regex.findall(r"\p{Han}", text))
-    if len(han) > _LONGEST_WITHOUT_KANA or not _CHINESE_ONLY.isdisjoint(han):
+    if not _CHINESE_ONLY.isdisjoint(han) or len(_CHINESE_RATHER.intersection(han)) > 1:
         return ("zh",)
     try:
         han.encode("shift_jis")
@@ -148,6 +149,8 @@ def _by_function_words(text: str, script: str) -> tuple[str, ...]:
     found = Counter(islice(words, _SAMPLE_WORDS))
     points: Counter[str] = Counter()
     for word, number in found.items():
+        if len(word) == 1 and word.isascii():  # the names of variables and list items too
+            continue
         for code in _LANGUAGES_OF_WORD.get(word, ()):
             points[code] += number
     for letter, number in Counter("".join(found)).items():

@@ -6,6 +6,8 @@ English rules were written on recorded refusals of GPT-3.5 and GPT-4 of 2023 and
 
 from __future__ import annotations
 
+from functools import cache
+
 import regex
 
 OPENING = 400
@@ -61,10 +63,15 @@ _JAPANESE = (
     rf"\A[^。！？\n]{{0,60}}?{_ACT}[^。！？\n]{{0,12}}?{_UNABLE}",
     r"お断り(?:します|いたします|致します|させて|しなければ|せざる)",
 )
-_ANY = regex.compile("|".join(f"(?:{rule})" for rule in (*_ENGLISH, *_JAPANESE)), regex.IGNORECASE)
+
+
+@cache
+def _any_rule() -> regex.Pattern[str]:
+    # Compiled at the first use: it takes longer than the import of everything else here.
+    return regex.compile("|".join(f"(?:{rule})" for rule in (*_ENGLISH, *_JAPANESE)), regex.IGNORECASE)
 
 
 def find_refusal(text: str, opening: int = OPENING) -> str | None:
     """Return the declining phrase in the opening of a text; None where there is none."""
-    found = _ANY.search(text[:opening])
+    found = _any_rule().search(text[:opening])
     return found.group() if found else None
