@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 
 from retest.errors import Location, Problem, SuiteError
@@ -42,6 +41,8 @@ def read_file(path: Path, *, metric: str, option: str) -> bytes:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return ``did you mean 'x'?`` for the closest known name, if one is close."""
+    from difflib import get_close_matches
+
     close = get_close_matches(name, list(known), n=1)
     return f"did you mean {close[0]!r}?" if close else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import deque
+from collections.abc import Iterator
 from typing import Literal
 
 import regex
@@ -12,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from retest.metrics.base import MetricOptions
 
 # A sign, and punctuation inside a number, say something: without them -5 would equal 5, and 1.5 would equal 15.
-_PUNCTUATION = regex.compile(r"(?!(?<=\d)[.,:/\-](?=\d))(?!(?<![\d\p{L}])-\d)\p{P}")
-_EDGES = regex.compile(r"\A(?:(?!-\d)[\p{P}\s])+|[\p{P}\s]+\Z")
-_SPACES = regex.compile(r"\s+")
+_PUNCTUATION = r"(?!(?<=\d)[.,:/\-](?=\d))(?!(?<![\d\p{L}])-\d)\p{P}"
+_EDGES = r"\A(?:(?!-\d)[\p{P}\s])+|[\p{P}\s]+\Z"
+_SPACES = r"\s+"
 # Neither str.strip() nor NFKC removes these, and nobody sees them.
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
 
@@ -84,14 +85,23 @@ class TextOptions(MetricOptions):
         return extract
 
 
+def _drops(options: TextOptions) -> Iterator[tuple[regex.Pattern[str], str]]:
+    """Yield the patterns to replace, and by what; compiled only where an option asks for them."""
+    if options.punctuation != "keep":
+        yield regex.compile(_PUNCTUATION if options.punctuation == "remove" else _EDGES), ""
+    if options.whitespace != "keep":
+        yield regex.compile(_SPACES), " " if options.whitespace == "collapse" else ""
+
+
 class Normaliser:
     """Applies the normalisation that the options ask for; equal results mean equal texts."""
 
-    __slots__ = ("_options", "_plain")
+    __slots__ = ("_drops", "_options", "_plain")
 
     def __init__(self, options: TextOptions) -> None:
         self._options = options
-        self._plain = not (options.casefold or options.punctuation != "keep" or options.whitespace != "keep")
+        self._drops = tuple(_drops(options))
+        self._plain = not (options.casefold or self._drops)
 
     def __call__(self, text: str) -> str:
         """Return the normalised text."""
@@ -111,12 +121,8 @@ class Normaliser:
         options = self._options
         if options.casefold:
             text = text.casefold()
-        if options.punctuation == "remove":
-            text = _PUNCTUATION.sub("", text)
-        elif options.punctuation == "trim":
-            text = _EDGES.sub("", text)
-        if options.whitespace != "keep":
-            text = _SPACES.sub(" " if options.whitespace == "collapse" else "", text)
+        for pattern, replacement in self._drops:
+            text = pattern.sub(replacement, text)
         # What was dropped may have stood between a letter and its accent, and folding takes some letters apart.
         return unicodedata.normalize("NFKC", text) if options.nfkc and not text.isascii() else text
 

@@ -37,8 +37,7 @@ _LITERAL = r"""
     )(?:\.\d+)?
     | (?<![\w.])\.\d+                                                    # .5
 """
-_NUMBER = re.compile(
-    rf"""
+_NUMBER = rf"""
     (?: (?P<minus>(?<![0-9A-Za-z)\]%.\-])-|マイナス\ ?) (?:\\?[{_CURRENCY}]\ ?)?
       | \\?[{_CURRENCY}]\ ?(?P<inner_minus>-)
     )?
@@ -53,9 +52,7 @@ _NUMBER = re.compile(
             )?
         )
     )
-    """,
-    re.VERBOSE,
-)
+"""
 _WORDS = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PERCENT = ("%", " %", "\\%", "％", "パーセント", " percent")
 _SWAPPED_MARKS = {ord(","): ".", ord("."): ","}
@@ -74,6 +71,12 @@ class FoundNumber:
     value: Fraction
     unscaled: Fraction | None = None
     percent: bool = False
+
+
+@cache
+def _number_pattern() -> re.Pattern[str]:
+    """Compiled at the first number: a pattern of this size costs more than importing the module."""
+    return re.compile(_NUMBER, re.VERBOSE)
 
 
 @cache
@@ -100,7 +103,7 @@ def find_numbers(text: str, *, decimal_mark: DecimalMark = ".") -> Iterator[Foun
     text = plain_digits(text)
     if decimal_mark == ",":
         text = text.translate(_SWAPPED_MARKS)
-    for match in _NUMBER.finditer(text):
+    for match in _number_pattern().finditer(text):
         value = _value(match)
         if value is None:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,9 @@ from retest.domain.sample import Response, ScoreOutcome
 from retest.metrics.base import Metric, MetricContext, MetricOptions
 from retest.metrics.python_file import find_function
 from retest.metrics.python_function import Settings, UserFunction
-from retest.metrics.python_isolation import IsolatedFunction
+
+if TYPE_CHECKING:
+    from retest.metrics.python_isolation import IsolatedFunction
 
 _DEFAULT_TIMEOUT_S = 60.0
 
@@ -68,6 +70,8 @@ class PythonMetric(Metric[PythonOptions]):
         self._isolated: IsolatedFunction | None = None
         function: UserFunction | IsolatedFunction
         if options.isolate:
+            from retest.metrics.python_isolation import IsolatedFunction
+
             timeout_s = options.timeout_s or _DEFAULT_TIMEOUT_S
             function = self._isolated = IsolatedFunction(self._place, settings, timeout_s)
         else:

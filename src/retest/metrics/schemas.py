@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from retest.domain.json_value import JsonValue, content_hash
 from retest.errors import Location, Problem, SuiteError
@@ -191,6 +190,8 @@ def _is_meta_schema(uri: str) -> bool:
 
 def _local_registry(files: dict[str, str]) -> Registry[Any]:
     """Return a registry that reads local files, and records their hashes in `files`."""
+    from urllib.request import url2pathname
+
     from referencing import Registry, Resource
     from referencing.exceptions import NoSuchResource
     from referencing.jsonschema import DRAFT202012

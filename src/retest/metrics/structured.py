@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
-from statistics import fmean
+from math import fsum
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
@@ -103,6 +102,8 @@ class JsonSchema(Metric[JsonSchemaOptions]):
 
     def signature_parts(self) -> tuple[str, ...]:
         """Return the hash of the schema and of the files it refers to, and the library."""
+        from importlib.metadata import version
+
         return (f"schema_hash:{self._schema.content_hash}", f"jsonschema:{version('jsonschema')}")
 
 
@@ -158,7 +159,7 @@ class JsonFields(Metric[JsonFieldsOptions]):
             counts = [_added_up(counts)]
         values = [value for count in counts if (value := getattr(count, self.options.measure)) is not None]
         if values:
-            return fmean(values)
+            return fsum(values) / len(values)
         # Without values in the output nothing of it is right; without expected ones there is nothing to recall.
         return None if self.options.measure == "recall" else 0.0
 

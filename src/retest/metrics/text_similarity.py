@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any, ClassVar
 
 from retest.domain.catalog import MetricInfo
@@ -40,6 +39,8 @@ class Similarity(TextMetric[TextOptions]):
 
     def signature_parts(self) -> tuple[str, ...]:
         """Return the library that measures the distance."""
+        from importlib.metadata import version
+
         return (f"rapidfuzz:{version('rapidfuzz')}",)
 
 
