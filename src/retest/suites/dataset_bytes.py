@@ -102,15 +102,22 @@ def _place(file: DatasetFile, encoding: str) -> tuple[int, int]:
     line, column = 1, 1
     with open_bytes(file) as stream:
         while chunk := stream.read(_CHUNK):
-            try:
-                text, failed = decoder.decode(chunk), False
-            except UnicodeDecodeError as error:
-                text, failed = error.object[: error.start].decode(encoding, "replace"), True
+            text, failed = _decoded(decoder, chunk, encoding)
             line += text.count("\n")
             column = len(text) - text.rfind("\n") if "\n" in text else column + len(text)
             if failed:
                 break
     return line, column
+
+
+def _decoded(decoder: codecs.IncrementalDecoder, chunk: bytes, encoding: str) -> tuple[str, bool]:
+    """Return what could be decoded, and whether that is not all."""
+    try:
+        return decoder.decode(chunk), False
+    except UnicodeDecodeError as error:
+        return error.object[: error.start].decode(encoding, "replace"), True
+    except UnicodeError:  # UTF-16 or UTF-32 without its mark: nothing can be decoded
+        return "", True
 
 
 def _guess(file: DatasetFile, tried: str) -> str | None:

@@ -100,6 +100,8 @@ def test_bytes_that_are_no_utf_8_are_placed(tmp_path: Path, name: str) -> None:
         ("cp932", "q\na\n\U0001f600日本\n".encode(), 3),
         ("euc_jp", "q\n日本語テスト\n".encode("cp932"), 2),
         ("ascii", "q\n日本\n".encode(), 2),
+        ("utf-16", b"q\nno mark\n", 1),
+        ("utf-32", b"q\nno mark\n", 1),
     ],
 )
 def test_a_wrong_declared_encoding_is_placed(tmp_path: Path, declared: str, data: bytes, line: int) -> None:
