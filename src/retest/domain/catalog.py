@@ -44,12 +44,18 @@ class MetricInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderInfo:
-    """One registered provider of targets; `options` as for a metric."""
+    """One registered provider of targets; `options` as for a metric.
+
+    Attributes:
+        needs_model: it cannot be called without a model's name.
+        paid: its calls may cost money, so estimates and budgets count them.
+    """
 
     name: str
     summary: str
     options: Callable[[], Any]
     needs_model: bool = False
+    paid: bool = False
     runs_code: bool = False
 
 

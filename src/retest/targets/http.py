@@ -251,7 +251,7 @@ PROVIDERS: tuple[Provider, ...] = (
             name="http",
             summary="any JSON endpoint: a templated body, and a path to the answer",
             options=lambda: HttpOptions,
-            needs_model=True,
+            paid=True,
         ),
         open=_open_http,
     ),

@@ -180,7 +180,6 @@ PROVIDERS: tuple[Provider, ...] = (
             name="local",
             summary="a GGUF model run on this machine, without a key or a network (extra 'local')",
             options=lambda: LocalOptions,
-            needs_model=True,
         ),
         open=_open_local,
     ),

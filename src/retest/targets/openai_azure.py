@@ -153,6 +153,7 @@ PROVIDERS: tuple[Provider, ...] = (
             summary="Azure OpenAI: endpoint, API version and deployment, with a key or an Entra token",
             options=lambda: AzureOptions,
             needs_model=True,
+            paid=True,
         ),
         open=_open_azure,
     ),

@@ -99,6 +99,7 @@ PROVIDERS: tuple[Provider, ...] = (
             summary="the OpenAI API or any compatible server (vLLM, Ollama, LiteLLM, Gemini, Databricks) by base_url",
             options=lambda: OpenAIOptions,
             needs_model=True,
+            paid=True,
         ),
         open=_open_openai,
     ),

@@ -154,7 +154,7 @@ class SuiteRun:
 
     def _paid(self) -> list[bool]:
         known = providers()
-        return [known[arm.target.provider].info.needs_model for arm in self._suite.arms]
+        return [known[arm.target.provider].info.paid for arm in self._suite.arms]
 
     def _refuse_unpriced(self, estimate: PlanEstimate) -> None:
         if self._max_cost_usd is not None and estimate.unpriced_arms:

@@ -38,3 +38,8 @@ def test_listing_providers_loads_no_heavy_library() -> None:
     code = f"{listing}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_paid_providers_are_those_behind_a_network() -> None:
+    """Estimates and budgets count their calls; a recording, own code and a local file charge nothing per call."""
+    assert {name for name, provider in providers().items() if provider.info.paid} == {"openai", "azure_openai", "http"}
