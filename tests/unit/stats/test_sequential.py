@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from retest.stats.sequential import SequentialGate
+
+
+def _gate(**options: object) -> SequentialGate:
+    return SequentialGate(20, 10, 3, ["a", "b"], 0.2, alpha=0.05, seed=4, **options)  # type: ignore[arg-type] # options of the test
+
+
+def _scores(value: float, k: int) -> list[list[float | None]]:
+    return [[value] * k for _ in range(20)]
+
+
+def test_the_schedule_is_breadth_first() -> None:
+    """Every case has its first sample before any has its second, and the last look is the full design."""
+    gate = _gate()
+    assert all(max(counts) - min(counts) <= 1 for counts in gate.schedule)
+    assert [sum(counts) for counts in gate.schedule] == [10, 20, 30, 40, 50, 60]
+    assert gate.schedule[-1] == (3,) * 20
+
+
+def test_no_sample_is_taken_back() -> None:
+    """Counts only rise from look to look."""
+    gate = SequentialGate(7, 5, 3, looks=10, seed=1)
+    assert (np.diff(np.array(gate.schedule), axis=0) >= 0).all()
+
+
+def test_the_seed_orders_the_cases() -> None:
+    """The same seed gives the same order, another one another."""
+    assert _gate().case_order == _gate().case_order
+    assert SequentialGate(20, 10, 3, seed=1).case_order != SequentialGate(20, 10, 3, seed=2).case_order
+
+
+def test_a_collapse_fails_at_the_first_look() -> None:
+    """All right to all wrong is decided with a sixth of the calls."""
+    decision = _gate().step(0, {"a": _scores(1, 10), "b": _scores(1, 10)}, {"a": _scores(0, 1), "b": _scores(1, 1)})
+    assert (decision.outcome, decision.stops, decision.calls) == ("fail", True, 10)
+    assert decision.metrics["a"].verdict == "regressed"
+
+
+def test_a_pass_needs_all_metrics() -> None:
+    """One metric that may still be worse keeps the run going."""
+    rng = np.random.default_rng(0)
+    noisy_a, noisy_b = (rng.integers(0, 2, (20, k)).astype(float) for k in (10, 3))
+    steady_a, steady_b = _scores(1, 10), _scores(1, 3)
+    gate = _gate()
+    assert gate.step(4, {"a": steady_a, "b": steady_a}, {"a": steady_b, "b": steady_b}).outcome == "pass"
+    assert gate.step(4, {"a": steady_a, "b": noisy_a}, {"a": steady_b, "b": noisy_b}).outcome == "continue"
+
+
+def test_without_a_margin_nothing_passes_early() -> None:
+    """The last look without a regression is inconclusive."""
+    gate = SequentialGate(20, 10, 3, ["a"], None)
+    outcomes = [gate.step(look, [_scores(1, 10)], [_scores(1, 3)]).outcome for look in range(6)]
+    assert outcomes == ["continue"] * 5 + ["inconclusive"]
+
+
+def test_a_dead_case_fails_at_the_stop() -> None:
+    """What the mean lets pass, the single-case channel still finds."""
+    baseline, candidate = _scores(1, 10), _scores(1, 3)
+    candidate[7] = [0.0, 0.0, 0.0]
+    gate = SequentialGate(20, 10, 3, ["a"], 0.5)
+    decision = gate.step(5, [baseline], [candidate])
+    assert decision.outcome == "fail"
+    assert decision.metrics["a"].p_cases == pytest.approx(1 / 286)
+
+
+def test_samples_beyond_the_schedule_are_not_looked_at() -> None:
+    """A ledger that holds more than the look may see changes nothing."""
+    gate = SequentialGate(20, 10, 3, ["a"], 0.2)
+    cut = [[1.0] * planned for planned in gate.schedule[1]]
+    more = [[1.0] * planned + [0.0] * (3 - planned) for planned in gate.schedule[1]]
+    assert gate.step(1, [_scores(1, 10)], [cut]) == gate.step(1, [_scores(1, 10)], [more])
+
+
+def test_missing_samples_are_left_out() -> None:
+    """A failed call is None, and a case of nothing else drops out."""
+    candidate: list[list[float | None]] = [[None, 1.0, 1.0] for _ in range(20)]
+    candidate[3] = [None, None, None]
+    decision = SequentialGate(20, 10, 3, ["a"], 0.2).step(5, [_scores(1, 10)], [candidate])
+    assert decision.n_cases == 19
+
+
+def test_few_samples_leave_all_of_alpha_to_the_suite() -> None:
+    """Where single cases cannot fire, the looks spend the whole of alpha."""
+    few, many = SequentialGate(20, 3, 3, alpha=0.05), SequentialGate(20, 10, 3, alpha=0.05)
+    assert few.levels[-1] > many.levels[-1]
+
+
+@pytest.mark.parametrize(
+    ("look", "baselines", "candidates", "message"),
+    [
+        (6, {"a": _scores(1, 1), "b": _scores(1, 1)}, {"a": _scores(1, 1), "b": _scores(1, 1)}, "look 6"),
+        (-1, {"a": _scores(1, 1), "b": _scores(1, 1)}, {"a": _scores(1, 1), "b": _scores(1, 1)}, "look -1"),
+        (0, {"a": _scores(1, 1)}, {"a": _scores(1, 1), "b": _scores(1, 1)}, "no scores for b"),
+        (0, [_scores(1, 1)], [_scores(1, 1)], "scores of 1 metrics"),
+        (0, [[[1.0]]] * 2, [[[1.0]]] * 2, "20 cases"),
+        (0, [_scores(1, 0)] * 2, [_scores(1, 1)] * 2, "no case has a sample"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused(look: int, baselines: object, candidates: object, message: str) -> None:
+    """Look, metrics and cases must be those of the design."""
+    with pytest.raises(ValueError, match=message):
+        _gate().step(look, baselines, candidates)  # type: ignore[arg-type] # the point of the test
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 1), (1, 0, 1), (1, 1, 0)])
+def test_designs_need_cases_and_samples(numbers: tuple[int, int, int]) -> None:
+    """Nothing to sample is no design."""
+    with pytest.raises(ValueError, match="at least one"):
+        SequentialGate(*numbers)
+
+
+@pytest.mark.parametrize("metrics", [[], ["a", "a"], 0])
+def test_designs_need_metrics(metrics: list[str] | int) -> None:
+    """Metrics have different names."""
+    with pytest.raises(ValueError, match="metrics"):
+        SequentialGate(5, 1, 1, metrics)
