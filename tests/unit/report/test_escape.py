@@ -1,0 +1,40 @@
+"""Untrusted text can not steer a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from retest.report.escape import one_line, visible
+from retest.report.export import escape_markdown
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\x07b\x00", "a\\x07b\\x00"),
+        ("\x9b31m", "\\x9b31m"),  # the one-byte form of ESC [
+        ("\u202egnp.exe", "\\u202egnp.exe"),  # right-to-left override
+        ("a\u2028b", "a\\u2028b"),
+        ("\ud800", "\\ud800"),
+        ("a\rb", "a\\x0db"),  # a bare carriage return overwrites the line
+        ("日本語🎉\tok\n", "日本語🎉\tok\n"),
+    ],
+)
+def test_control_characters_become_visible(hostile: str, shown: str) -> None:
+    """Escapes, bells, overrides, separators and surrogates are written out; ordinary text stays."""
+    assert visible(hostile) == shown
+
+
+def test_a_line_stays_one_line() -> None:
+    """A newline in an answer does not break a table."""
+    assert one_line("a\nb\tc") == "a⏎b c"
+
+
+def test_markdown_is_shown_as_it_is() -> None:
+    """No table break, no mention, no link, no HTML."""
+    shown = escape_markdown("|a| @team <b>x</b> [l](http://x)")
+    assert "|a|" not in shown
+    assert "@team" not in shown
+    assert "<b>" not in shown
+    assert "http://" not in shown

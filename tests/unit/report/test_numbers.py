@@ -1,0 +1,60 @@
+"""Rounding, by table: "0" and "100%" only where exactly so."""
+
+from __future__ import annotations
+
+import pytest
+
+from retest.report.numbers import (
+    format_cost,
+    format_duration,
+    format_latency,
+    format_share,
+    format_signed,
+    format_value,
+)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0%"), (1.0, "100%"), (0.0001, "0.1%"), (0.9999, "99.9%"), (0.5, "50.0%"), (None, "–")],
+)
+def test_a_share(share: float | None, text: str) -> None:
+    """Almost nothing is not nothing, almost all is not all."""
+    assert format_share(share) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0"), (1.0, "1"), (0.99999, "0.999"), (1e-9, "0.001"), (0.5634, "0.563"), (None, "–")]
+)
+def test_a_value_on_the_unit_scale(value: float | None, text: str) -> None:
+    """Three decimals; the ends only where exact."""
+    assert format_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1234.5678, "1,235"), (3.14159, "3.142"), (0.0, "0"), (-12.5, "-12.5"), (1e9, "1e+09"), (1e-7, "1e-07")],
+)
+def test_a_value_on_another_scale(value: float, text: str) -> None:
+    """Four significant digits."""
+    assert format_value(value, low=None, high=None) == text
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"), [(None, "unknown"), (0.0, "$0"), (0.00012, "$0.00012"), (0.5, "$0.500"), (12.3, "$12.30")]
+)
+def test_a_cost(usd: float | None, text: str) -> None:
+    """An unknown cost is said to be unknown, never $0."""
+    assert format_cost(usd) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.44, "0.4 s"), (42.0, "42 s"), (187.0, "3:07"), (3723.0, "1:02:03")])
+def test_a_duration(seconds: float, text: str) -> None:
+    """In the unit a person would use."""
+    assert format_duration(seconds) == text
+
+
+def test_a_latency_and_a_difference() -> None:
+    """Milliseconds below a second; a difference always has its sign."""
+    assert [format_latency(250), format_latency(7_923_000), format_latency(None)] == ["250 ms", "7923.0 s", "–"]
+    assert [format_signed(0.1), format_signed(-0.05), format_signed(0.0)] == ["+0.100", "-0.050", "+0"]
