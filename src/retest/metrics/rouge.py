@@ -29,7 +29,7 @@ from retest.text.languages import AutoLanguage
 from retest.text.scripts import LATIN, is_japanese, script_counts
 from retest.text.sentences import sentences
 from retest.text.thai import thai_segmenter
-from retest.text.words import words
+from retest.text.words import segments
 
 Tokens = list[str]
 
@@ -197,7 +197,7 @@ def word_tokens(text: str, language: str) -> Tokens:
     """Return lower-case words of any language, after NFKC: full-width and half-width forms are the same."""
     # NFKC takes the Thai vowel am apart, which no dictionary knows.
     normal = normalize("NFKC", text).replace("\u0e4d\u0e32", "\u0e33").lower()
-    return [token for word in words(normal, language) for token in _WORD.findall(word)]
+    return [token for segment in segments(normal, language) for token in _WORD.findall(segment)]
 
 
 def is_english_enough(text: str) -> bool:
@@ -255,7 +255,7 @@ class Rouge(Metric[RougeOptions]):
         if self.options.language != "auto":
             return self.options.language
         texts = (*references, answer)
-        return "en" if all(map(is_english_enough, texts)) else "ja" if any(map(is_japanese, texts)) else "auto"
+        return "ja" if any(map(is_japanese, texts)) else "en" if all(map(is_english_enough, texts)) else "auto"
 
     def _prepare(self, text: str, language: str) -> list[Tokens]:
         """Return the tokens, in one list per line for rougeLsum and in one list otherwise."""

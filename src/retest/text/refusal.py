@@ -66,12 +66,13 @@ _JAPANESE = (
 
 
 @cache
-def _any_rule() -> regex.Pattern[str]:
-    # Compiled at the first use: it takes longer than the import of everything else here.
-    return regex.compile("|".join(f"(?:{rule})" for rule in (*_ENGLISH, *_JAPANESE)), regex.IGNORECASE)
+def _rules() -> tuple[regex.Pattern[str], ...]:
+    # Compiled at the first use, for that takes longer than all imports here; one by one, for that searches faster.
+    return tuple(regex.compile(rule, regex.IGNORECASE) for rule in (*_ENGLISH, *_JAPANESE))
 
 
 def find_refusal(text: str, opening: int = OPENING) -> str | None:
     """Return the declining phrase in the opening of a text; None where there is none."""
-    found = _any_rule().search(text[:opening])
-    return found.group() if found else None
+    start = text[:opening]
+    found = (rule.search(start) for rule in _rules())
+    return next((match.group() for match in found if match is not None), None)
