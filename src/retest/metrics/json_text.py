@@ -14,7 +14,8 @@ from retest.metrics.base import MetricOptions
 from retest.metrics.references import quoted
 
 _SPACE = " \t\r\n"
-_FENCE = re.compile(r"\A(`{3,}|~{3,})(?:(?:[A-Za-z][\w+-]*)?\s+)?(.*?)\s*\1\s*\Z", re.DOTALL)
+_FENCE = re.compile(r"`{3,}|~{3,}")
+_LANGUAGE = re.compile(r"[A-Za-z][\w+-]*(?=\s)")
 _FENCED_BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
 _START = re.compile(r"[{\[]")
 # A text of nothing but brackets would be tried at each of them.
@@ -66,9 +67,8 @@ class JsonReader:
         text = text.strip(_SPACE)
         if not text:
             raise NotJsonError("the output is empty")
-        fenced = _FENCE.match(text) if text[0] in "`~" else None
         try:
-            return self._value(fenced[2] if fenced else text)
+            return self._value(_without_fence(text))
         except NotJsonError as error:
             if self._strict:
                 raise
@@ -119,6 +119,16 @@ class JsonReader:
             except RecursionError:
                 raise NotJsonError(_TOO_DEEP) from None
             yield position - start.start(), value
+
+
+def _without_fence(text: str) -> str:
+    """Return what a code fence around the whole text holds, else the text."""
+    fence = _FENCE.match(text)
+    if fence is None or len(text) < 2 * fence.end() or not text.endswith(fence[0]):
+        return text
+    body = text[fence.end() : -fence.end()]
+    language = _LANGUAGE.match(body)
+    return (body[language.end() :] if language else body).strip(_SPACE)
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

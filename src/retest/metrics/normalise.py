@@ -14,7 +14,7 @@ from retest.metrics.base import MetricOptions
 
 # A sign, and punctuation inside a number, say something: without them -5 would equal 5, and 1.5 would equal 15.
 _PUNCTUATION = r"(?!(?<=\d)[.,:/\-](?=\d))(?!(?<![\d\p{L}])-\d)\p{P}"
-_EDGES = r"\A(?:(?!-\d)[\p{P}\s])+|[\p{P}\s]+\Z"
+_FRONT = r"\A(?:(?!-\d)[\p{P}\s])+"
 _SPACES = r"\s+"
 # Neither str.strip() nor NFKC removes these, and nobody sees them.
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
@@ -88,9 +88,17 @@ class TextOptions(MetricOptions):
 def _drops(options: TextOptions) -> Iterator[tuple[regex.Pattern[str], str]]:
     """Yield the patterns to replace, and by what; compiled only where an option asks for them."""
     if options.punctuation != "keep":
-        yield regex.compile(_PUNCTUATION if options.punctuation == "remove" else _EDGES), ""
+        yield regex.compile(_PUNCTUATION if options.punctuation == "remove" else _FRONT), ""
     if options.whitespace != "keep":
         yield regex.compile(_SPACES), " " if options.whitespace == "collapse" else ""
+
+
+def _without_tail(text: str) -> str:
+    """Return the text without punctuation and white space at its end; a pattern for it would be quadratic."""
+    end = len(text)
+    while end and (text[end - 1].isspace() or unicodedata.category(text[end - 1]).startswith("P")):
+        end -= 1
+    return text[:end]
 
 
 class Normaliser:
@@ -121,6 +129,8 @@ class Normaliser:
         options = self._options
         if options.casefold:
             text = text.casefold()
+        if options.punctuation == "trim":
+            text = _without_tail(text)
         for pattern, replacement in self._drops:
             text = pattern.sub(replacement, text)
         # What was dropped may have stood between a letter and its accent, and folding takes some letters apart.
