@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from retest.metrics.match import ExactMatch, Numeric
+from retest.metrics.match import ExactMatch
+from retest.metrics.numeric import Numeric
 from retest.metrics.structured import JsonValid
 from support.scoring import built, scored
 
