@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _LARGEST_RESPONSE = 64 * 2**20  # bytes
 _CHUNK = 2**16
-_IDLE_S = 30.0
+_IDLE_S = 4.0  # common servers hang up after 5: a call on a connection just closed would fail for nothing
 _FIRST_REDIRECT, _FIRST_ERROR = 300, 400
 _DEFAULT_BODY: AnyJson = {"prompt": "{{ prompt }}"}
 
@@ -193,7 +193,8 @@ class HttpTarget:
         if len(reply.content) > _LARGEST_RESPONSE:
             return replace(bad_response(f"the answer is larger than {_LARGEST_RESPONSE >> 20} MB"), retryable=False)
         if reply.status >= _FIRST_ERROR:
-            return status_error(reply.status, read_error_body(reply.content), reply.headers, time.time())
+            found = status_error(reply.status, read_error_body(reply.content), reply.headers, time.time())
+            return replace(found, message=f"{self._plan.shown_url}: {found.message}") if found.fatal else found
         if reply.status >= _FIRST_REDIRECT:
             message = f"HTTP {reply.status}: {self._plan.shown_url} redirects to {reply.headers.get('Location', '?')}"
             return CallError(kind="not_found", message=message, status=reply.status, fatal=True)

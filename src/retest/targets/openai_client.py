@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 LARGEST_RESPONSE = 64 * 2**20  # bytes; an answer beyond it is a fault, and would be held in memory
-_IDLE_S = 30.0
+_IDLE_S = 4.0  # common servers hang up after 5: a call on a connection just closed would fail for nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +142,9 @@ def _refusal(error: Any, endpoint: Endpoint) -> CallError:
     response: httpx2.Response = error.response
     body = read_error_body(response.content)
     found = status_error(response.status_code, body, response.headers, time.time())
-    if found.kind in {"authentication", "permission"} and endpoint.key_source is not None:
-        message = f"{endpoint.shown_url} refused the key in {endpoint.key_source}: {found.message}"
-        return replace(found, message=message)
+    if found.kind in {"authentication", "permission"}:
+        whose = f"the key in {endpoint.key_source}" if endpoint.key_source else "a call without a key (see api_key_env)"
+        return replace(found, message=f"{endpoint.shown_url} refused {whose}: {found.message}")
     if found.kind == "not_found":
         return replace(found, message=f"{response.request.url.path} at {endpoint.shown_url}: {found.message}")
     return found

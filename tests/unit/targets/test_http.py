@@ -149,6 +149,12 @@ def test_each_fault_has_its_kind(reply: Reply, kind: str, *, retryable: bool, fa
         assert (found.kind, found.retryable, found.fatal, server.count) == (kind, retryable, fatal, 1)
 
 
+def test_an_error_that_stops_the_run_names_the_address() -> None:
+    """Of several targets, this is the one."""
+    with OpenAIServer([unauthorized()]) as server:
+        assert error_of(http(server)).message.startswith(f"{server.origin}/ask: HTTP 401: ")
+
+
 def test_retry_after_reaches_the_caller() -> None:
     """Header names are matched in any case."""
     with OpenAIServer([rate_limited("3")]) as server:

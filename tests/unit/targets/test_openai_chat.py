@@ -387,6 +387,13 @@ def test_a_refused_key_names_the_variable_and_the_endpoint() -> None:
         )
 
 
+def test_a_server_that_wants_a_key_says_how_to_give_one() -> None:
+    """Without a key the message leads to the option."""
+    with OpenAIServer([unauthorized()]) as server:
+        found = error_of(openai(server, env={}))
+    assert "refused a call without a key (see api_key_env)" in found.message
+
+
 @pytest.mark.parametrize(
     "reply",
     [
