@@ -7,7 +7,6 @@ import hashlib
 import shutil
 import tempfile
 import zlib
-from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,11 +75,10 @@ class Recording:
     def __init__(self, path: Path, selection: Selection) -> None:
         self.path = path
         self.digest = ""
-        self.rows = 0
         self._selection = selection
         self._case_field = ""
         self._sample_field: str | None = None
-        self._index: dict[str, array[int]] = {}  # case -> sample, offset, sample, offset, ...
+        self._index: dict[tuple[str, int], int] = {}  # case, sample -> offset
         self._first_sample = 0
         self._file = _open(path)
         try:
@@ -89,18 +87,19 @@ class Recording:
             self._file.close()
             raise
 
+    @property
+    def rows(self) -> int:
+        """Return the number of selected rows."""
+        return len(self._index)
+
     def find(self, case_id: str, sample_index: int) -> Row | None:
         """Return the row of a case and sample, None where there is none.
 
         The lowest sample number of the selected rows counts as sample 0, so that files that count from 1 (or a
         `where` that takes the second repeat alone) fit as they are.
         """
-        entries = self._index.get(case_id, ())
-        wanted = sample_index + self._first_sample
-        for position in range(0, len(entries), 2):
-            if entries[position] == wanted:
-                return self._read(entries[position + 1])
-        return None
+        offset = self._index.get((case_id, sample_index + self._first_sample))
+        return None if offset is None else self._read(offset)
 
     def get(self, row: Row, name: str) -> Any:
         """Return what a row holds under one of our field names; None where it has no such field."""
@@ -127,7 +126,7 @@ class Recording:
         answered = False
         row: Row = {}
         for line, offset, row in self._scan():
-            if self.rows == 0:
+            if not self._index:
                 self._resolve_names(row)
             answered = answered or any(self.get(row, name) is not None for name in ("output", "error", "tool_calls"))
             case_id = self._case_of(row, line)
@@ -136,11 +135,11 @@ class Recording:
                 sample = counts.get(case_id, 0)
                 counts[case_id] = sample + 1
             self._add(case_id, sample, offset, line)
-        if self.rows == 0:
+        if not self._index:
             raise self._nothing_found()
         if not answered:
             raise self._missing_field("output", row)
-        self._first_sample = min(sample for entries in self._index.values() for sample in entries[::2])
+        self._first_sample = min(sample for _, sample in self._index)
 
     def _scan(self) -> Iterator[tuple[int, int, Row]]:
         """Yield line number, offset and row of each selected row; lines end at LF alone (U+2028 is text)."""
@@ -199,12 +198,9 @@ class Recording:
         return number
 
     def _add(self, case_id: str, sample: int, offset: int, line: int) -> None:
-        entries = self._index.setdefault(case_id, array("q"))
-        for position in range(0, len(entries), 2):
-            if entries[position] == sample:
-                raise self._duplicate(case_id, sample, entries[position + 1], line)
-        entries.extend((sample, offset))
-        self.rows += 1
+        known = self._index.setdefault((case_id, sample), offset)
+        if known != offset:
+            raise self._duplicate(case_id, sample, known, line)
 
     def _duplicate(self, case_id: str, sample: int, first_offset: int, line: int) -> UsageError:
         self._file.seek(0)
