@@ -10,6 +10,7 @@ from math import comb
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retest.stats.intervals import Floats
 from retest.stats.pairs import Ints, PairedScores
@@ -51,7 +52,7 @@ class PoolShape:
         """Return whether all deals are listed."""
         return self.n_deals <= MAX_ENUMERATED
 
-    def all_deltas(self, rows: slice) -> Floats:
+    def all_deltas(self, rows: slice | Ints) -> Floats:
         """Return the delta of every deal, equally likely, one row for each pool; only where enumerable."""
         pools = self.pools[rows]
         centred = pools - pools.mean(axis=1, keepdims=True)  # constant offsets only cost precision
@@ -106,9 +107,10 @@ def _rows(pairs: PairedScores, cases: Ints, side: str) -> Floats:
     return matrix
 
 
-def two_valued(pool: Floats) -> bool:
-    """Return whether an ascending pool holds two different values, such as 0 and 1."""
-    return bool(((pool == pool[0]) | (pool == pool[-1])).all())
+def two_valued(pools: Floats) -> NDArray[np.bool_]:
+    """Return for each ascending pool whether it holds two different values, such as 0 and 1."""
+    either = (pools == pools[:, :1]) | (pools == pools[:, -1:])
+    return np.asarray(either.all(axis=1))
 
 
 def outcomes(pool: Floats, k_first: int, k_second: int) -> tuple[Floats, Floats]:
@@ -146,6 +148,10 @@ class Tally:
 
     def add(self, deltas: Floats) -> None:
         """Add deltas, one row a case and one column a deal."""
+        if len(deltas) == 1:  # the usual shape of real-valued scores, at half of the time
+            np.add(self.sums, deltas[0], out=self.sums)
+            np.add(self.squares, np.square(deltas[0]), out=self.squares)
+            return
         self.sums[:] += deltas.sum(axis=0)
         self.squares[:] += np.einsum("ij,ij->j", deltas, deltas)
 
@@ -157,8 +163,8 @@ def _pool_dealers(shape: PoolShape) -> Iterator[PoolDealer]:
     """Yield for each different pool the cheapest way to deal its cases."""
     listed = shape.enumerable and len(shape.pools) * shape.n_deals <= _MAX_LISTED
     tables = shape.all_deltas(slice(None)) if listed else None
-    for row, (pool, repeats) in enumerate(zip(shape.pools, shape.repeats.tolist(), strict=True)):
-        few_outcomes = two_valued(pool)
+    rows = zip(shape.pools, shape.repeats.tolist(), two_valued(shape.pools).tolist(), strict=True)
+    for row, (pool, repeats, few_outcomes) in enumerate(rows):
         if few_outcomes and (not shape.enumerable or repeats >= _COUNT_FROM * shape.k_second):
             yield partial(_deal_counts, repeats, *outcomes(pool, shape.k_first, shape.k_second))
         elif tables is not None:
@@ -179,9 +185,9 @@ def _deal_counts(repeats: int, deltas: Floats, chances: Floats, rng: np.random.G
 def _deal_listed(repeats: int, table: Floats, rng: np.random.Generator, tally: Tally) -> None:
     """Pick one of the listed deals for each of the equal pools."""
     n_draws = len(tally.sums)
-    index_type = np.uint8 if len(table) <= 1 << 8 else np.uint16
     for rows in _blocks(repeats, n_draws):
-        tally.add(table.take(rng.integers(0, len(table), size=(rows, n_draws), dtype=index_type)))
+        # 16 bits hold every number of listed deals, and NumPy draws them faster than 8 or 64 bits.
+        tally.add(table.take(rng.integers(0, len(table), size=(rows, n_draws), dtype=np.uint16)))
 
 
 def _deal_listed_again(shape: PoolShape, row: int, rng: np.random.Generator, tally: Tally) -> None:

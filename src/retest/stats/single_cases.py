@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb
 
 import numpy as np
 
@@ -17,6 +17,8 @@ _TIE = 1e-9
 _MAX_SPLIT_POOL = 32
 """Pools up to this size are counted exactly, by halves of at most 2^16 subsets each."""
 _N_DRAWS = 9_999
+_BLOCK = 4_000_000
+"""Listed deltas held at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +46,16 @@ def single_case_test(pairs: PairedScores, *, seed: int = 0) -> SingleCases:
     case_p = np.ones(pairs.n_cases)
     shapes = pool_shapes(pairs)
     for shape in shapes:
-        for row, members in enumerate(shape.members):
-            case_p[members] = _pool_p(shape, row, deltas[members], rng)
+        for members, p_values in _shape_p(shape, deltas, rng):
+            case_p[members] = p_values
+    if not shapes:
+        return SingleCases(p=1.0, case_p=case_p)
     smallest = float(case_p.min())
-    log_none = sum(
-        repeats * np.log1p(-min(reachable, 1.0)) if reachable < 1 else -np.inf
-        for shape in shapes
-        for reachable, repeats in _reachable(shape, smallest)
-    )
-    return SingleCases(p=float(-np.expm1(log_none)) if shapes else 1.0, case_p=case_p)
+    log_none = 0.0  # of P(no case has a p-value as small)
+    for shape in shapes:
+        with np.errstate(divide="ignore"):  # log(0): some case is sure to have one
+            log_none += float((shape.repeats * np.log1p(-_reachable(shape, smallest))).sum())
+    return SingleCases(p=float(-np.expm1(log_none)), case_p=case_p)
 
 
 def can_reject(pairs: PairedScores, level: float) -> bool:
@@ -63,19 +66,41 @@ def can_reject(pairs: PairedScores, level: float) -> bool:
 
 def smallest_p(k_baseline: int, k_candidate: int) -> float:
     """Return the smallest p-value that one case with these numbers of samples can reach."""
-    return 1 / comb(k_baseline + k_candidate, k_candidate)
+    return 1 / math.comb(k_baseline + k_candidate, k_candidate)
 
 
-def _pool_p(shape: PoolShape, row: int, deltas: Floats, rng: np.random.Generator) -> Floats:
-    """Return P(delta of a random deal <= delta) for cases that share one pool."""
-    pool = shape.pools[row]
+def _shape_p(shape: PoolShape, deltas: Floats, rng: np.random.Generator) -> Iterator[tuple[Ints, Floats]]:
+    """Yield positions of cases and their P(delta of a random deal <= delta seen), block by block."""
+    few = two_valued(shape.pools)
+    for row in np.flatnonzero(few | (not shape.enumerable)):
+        members = shape.members[row]
+        yield members, _pool_p(shape, shape.pools[row], deltas[members], rng)
+    if shape.enumerable:
+        for rows in _blocks(np.flatnonzero(~few), shape.n_deals):
+            members = np.concatenate([shape.members[row] for row in rows])
+            tables = np.repeat(shape.all_deltas(rows), shape.repeats[rows], axis=0)
+            limits = deltas[members] + np.repeat(_slack(shape.pools[rows]), shape.repeats[rows])
+            yield members, (tables <= limits[:, None]).mean(axis=1)
+
+
+def _blocks(rows: Ints, row_size: int) -> Iterator[Ints]:
+    """Yield the rows in parts that stay within the memory for one block."""
+    size = max(1, _BLOCK // row_size)
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _slack(pools: Floats) -> Floats:
+    slack: Floats = _TIE * (pools[:, -1] - pools[:, 0])
+    return slack
+
+
+def _pool_p(shape: PoolShape, pool: Floats, deltas: Floats, rng: np.random.Generator) -> Floats:
+    """Return P(delta of a random deal <= delta) for cases that share one pool, of two values or very large."""
     slack = _TIE * float(pool[-1] - pool[0])
-    if two_valued(pool):
+    if two_valued(pool[None])[0]:
         values, chances = outcomes(pool, shape.k_first, shape.k_second)
         return np.minimum(1.0, np.cumsum(chances)[np.searchsorted(values, deltas + slack, side="right") - 1])
-    if shape.enumerable:
-        table = np.sort(shape.all_deltas(slice(row, row + 1))[0])
-        return np.searchsorted(table, deltas + slack, side="right") / len(table)
     return np.array([_large_pool_p(shape, pool, delta + slack, rng) for delta in deltas])
 
 
@@ -111,24 +136,27 @@ def _subset_sums(values: Floats, size: int) -> Floats:
     return sums
 
 
-def _reachable(shape: PoolShape, level: float) -> Iterator[tuple[float, int]]:
-    """Yield for each pool the largest p-value it can have that is at most the level, and how many cases have it."""
+def _reachable(shape: PoolShape, level: float) -> Floats:
+    """Return for each pool the largest p-value it can have that is at most the level; 0 where there is none."""
     limit = level * (1 + _TIE)
-    for row, (pool, repeats) in enumerate(zip(shape.pools, shape.repeats.tolist(), strict=True)):
-        if two_valued(pool):
-            reachable = np.minimum(1.0, np.cumsum(outcomes(pool, shape.k_first, shape.k_second)[1]))
-        elif shape.enumerable:
-            reachable = _lowest_p(shape, row, limit)
-        else:
-            reachable = np.array([min(level, 1.0)])  # so many deals that every level is nearly met
-        yield float(reachable[reachable <= limit].max(initial=0.0)), repeats
+    few = two_valued(shape.pools)
+    reachable = np.full(len(shape.pools), min(level, 1.0))  # with very many deals every level is nearly met
+    for row in np.flatnonzero(few):
+        p_values = np.minimum(1.0, np.cumsum(outcomes(shape.pools[row], shape.k_first, shape.k_second)[1]))
+        reachable[row] = p_values[p_values <= limit].max(initial=0.0)
+    if shape.enumerable:
+        for rows in _blocks(np.flatnonzero(~few), shape.n_deals):
+            reachable[rows] = _reachable_of_listed(shape, rows, limit)
+    return reachable
 
 
-def _lowest_p(shape: PoolShape, row: int, limit: float) -> Floats:
-    """Return the p-values up to the limit that a listed pool can have; ties share the highest rank."""
-    table = shape.all_deltas(slice(row, row + 1))[0]
-    rank = min(len(table), int(limit * len(table)) + 1)
-    low = np.sort(table) if rank == len(table) else np.sort(np.partition(table, rank)[: rank + 1])
-    slack = _TIE * float(shape.pools[row][-1] - shape.pools[row][0])
-    last_of_ties: Ints = np.append(np.flatnonzero(np.diff(low) > slack), [] if rank < len(table) else [rank - 1])
-    return (last_of_ties.astype(np.int64) + 1) / len(table)
+def _reachable_of_listed(shape: PoolShape, rows: Ints, limit: float) -> Floats:
+    """Return the same for pools whose deals are listed: the last rank within the limit that is no tie with the next."""
+    tables, n_deals = shape.all_deltas(rows), shape.n_deals
+    rank = min(n_deals, math.floor(limit * n_deals))
+    if rank < n_deals:
+        tables = np.partition(tables, rank, axis=1)[:, : rank + 1]
+    low = np.sort(tables, axis=1)
+    steps_up = np.diff(low, axis=1, append=np.inf) > _slack(shape.pools[rows])[:, None]
+    last = np.where(steps_up[:, :rank], np.arange(1, rank + 1), 0).max(axis=1, initial=0)
+    return np.asarray(last / n_deals)
