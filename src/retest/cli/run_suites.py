@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 
 from retest.cli.console import print_problems, stderr, stdout
@@ -90,7 +91,8 @@ def run_one(suite: Suite, run_options: RunOptions, workspace: Workspace, display
         return await run_suite(suite, run_options, workspace, listener=progress, stop=stop)
 
     quiet = display.quiet or (display.as_json and not stderr().is_terminal)
-    with RunProgress(quiet=quiet, verbose=display.verbose) as progress:
+    # What a metric or target of the user prints must not get between the results (or into the JSON) on stdout.
+    with RunProgress(quiet=quiet, verbose=display.verbose) as progress, redirect_stdout(sys.stderr):
         return asyncio.run(_main(progress))
 
 

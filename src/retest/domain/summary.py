@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from retest.domain.comparison import ArmComparison
 from retest.domain.json_value import JsonValue
 from retest.domain.suite import Direction
 
@@ -130,5 +131,6 @@ class RunSummary:
     arms: tuple[ArmSummary, ...] = ()
     limits: tuple[LimitResult, ...] = ()
     worst: tuple[WorstCase, ...] = ()
+    comparisons: tuple[ArmComparison, ...] = ()
     notes: tuple[str, ...] = ()
     extra: Mapping[str, JsonValue] = field(default_factory=dict)

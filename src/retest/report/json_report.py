@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 
+from retest.domain.comparison import ArmComparison
 from retest.domain.run import Run
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary
 from retest.errors import ExitCode, Problem
@@ -66,6 +67,7 @@ def run_document(run: Run, summary: RunSummary) -> dict[str, object]:
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "arms": arms,
         "limits": [dataclasses.asdict(limit) for limit in summary.limits],
+        "comparisons": [comparison_document(comparison) for comparison in summary.comparisons],
         "notes": list(summary.notes),
     }
     if len(summary.arms) == 1:
@@ -104,6 +106,15 @@ def metric_document(metric: MetricSummary) -> dict[str, object]:
     document: dict[str, object] = {name: getattr(metric, name) for name in _METRIC_FIELDS}
     document["metric_failures"] = metric.failures
     return document
+
+
+def comparison_document(comparison: ArmComparison) -> dict[str, object]:
+    """Return two compared arms with their metrics by name."""
+    return {
+        "baseline": comparison.baseline,
+        "candidate": comparison.candidate,
+        "metrics": {metric.metric: dataclasses.asdict(metric) for metric in comparison.metrics},
+    }
 
 
 def plan_document(plan: object) -> dict[str, object]:

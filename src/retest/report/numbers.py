@@ -64,6 +64,13 @@ def format_signed(value: float | None, *, low: float | None = 0.0, high: float |
     return sign + format_value(abs(value), low=low, high=high)
 
 
+def format_p(p: float | None) -> str:
+    """Return a p-value; never 0, for no number of draws shows that."""
+    if p is None:
+        return MISSING
+    return "<.001" if p < 0.001 else "1" if p == 1 else f"{min(p, 0.999):.3f}".lstrip("0")  # noqa: PLR2004 - three decimals
+
+
 def format_cost(usd: float | None) -> str:
     """Return a cost; an unknown one is said to be unknown."""
     if usd is None:

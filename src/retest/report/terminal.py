@@ -21,6 +21,7 @@ from retest.report.numbers import (
     format_value,
     plural,
 )
+from retest.report.terminal_comparison import comparison_parts
 
 _BARS = "▁▂▃▄▅▆▇█"
 _STATUS_STYLE = {"complete": "green", "incomplete": "yellow", "interrupted": "yellow", "running": "cyan"}
@@ -34,6 +35,7 @@ def run_result(run: Run, summary: RunSummary, *, verbose: bool = False) -> Rende
         blocks.append([selection_table(summary.arms)])
     else:
         blocks.append([line for arm in summary.arms if (line := _usage_line(arm)).plain])
+    blocks.extend(comparison_parts(comparison) for comparison in summary.comparisons)
     blocks.append([_limit_line(limit) for limit in summary.limits])
     blocks.append([Text(f"note: {one_line(note)}", "yellow") for note in summary.notes])
     if verbose:

@@ -17,6 +17,7 @@ from retest.domain.summary import ArmSummary, MetricSummary, RunSummary, WorstCa
 from retest.errors import ExitCode
 from retest.report.json_report import arm_document
 from retest.runner.table import RunTable
+from retest.workflows.compare_arms import compare_arms
 from retest.workflows.summarise import case_values, summarise
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def full_summary(store: Store, run: Run, gate: GatePolicy, table: RunTable) -> R
     """Return a run's aggregates with limits judged and the worst cases looked up."""
     summary = summarise(run, table)
     return replace(
-        summary, limits=judge_limits(summary.arms, gate), worst=tuple(worst_cases(store, run, summary, table))
+        summary,
+        limits=judge_limits(summary.arms, gate),
+        worst=tuple(worst_cases(store, run, summary, table)),
+        comparisons=compare_arms(run, table, gate),
     )
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from retest.domain.run import Run, RunMetric
 from retest.domain.sample import CallError, MetricFailure, Score
+from retest.domain.suite import GatePolicy
 from retest.domain.summary import CaseSummary, LimitResult, RunSummary
 from retest.errors import Problem, UsageError
 from retest.runner.table import NOT_APPLICABLE, RunTable
+from retest.workflows.compare_arms import compare_arms
 from retest.workflows.finish import worst_cases
 from retest.workflows.summarise import CaseValues, case_values, summarise
 
@@ -38,6 +40,7 @@ def load_view(store: Store, run: Run) -> RunView:
         summary,
         limits=tuple(LimitResult(**limit) for limit in limits),
         worst=tuple(worst_cases(store, run, summary, table)),
+        comparisons=compare_arms(run, table, GatePolicy()),
     )
     return RunView(run=run, table=table, summary=summary)
 
