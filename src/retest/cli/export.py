@@ -62,7 +62,8 @@ def _rows(store: Store, run: Run, arm: str | None) -> Iterator[dict[str, Any]]:
     from retest.workflows.inspect import SampleWish, pick_samples
 
     for sample in pick_samples(store, run, SampleWish(arm=arm)):
-        yield export_row(sample.case, sample.arm, sample.sample_index, sample.outcome, sample.scores)
+        spec = run.arms[sample.arm_index]
+        yield export_row(sample.case, spec, sample.sample_index, sample.outcome, sample.scores)
 
 
 def _write(rows: Iterator[dict[str, Any]], to: Format, output: Path | None) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from retest.domain.case import Case
+from retest.domain.run import RunArm
 from retest.domain.sample import CallError, CallOutcome, Response, Score, ScoreOutcome
 from retest.errors import missing_extra
 from retest.report.escape import visible
@@ -23,10 +24,16 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export_row(
-    case: Case, arm: str, sample_index: int, outcome: CallOutcome, scores: Mapping[str, ScoreOutcome]
+    case: Case, arm: RunArm, sample_index: int, outcome: CallOutcome, scores: Mapping[str, ScoreOutcome]
 ) -> Row:
     """Return one sample as a row; the keys are the same for answers and errors."""
-    row: Row = {"case_id": case.case_id, "sample_index": sample_index, "arm": arm}
+    row: Row = {
+        "case_id": case.case_id,
+        "sample_index": sample_index,
+        "arm": arm.name,
+        "prompt": arm.prompt_name,
+        "target": arm.target_name,
+    }
     row |= _outcome_fields(outcome)
     row["scores"] = {name: score.value if isinstance(score, Score) else None for name, score in scores.items()}
     row["metric_failures"] = {
