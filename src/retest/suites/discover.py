@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from glob import glob
 from pathlib import Path
 
 from retest.errors import Location, Problem
@@ -102,12 +103,17 @@ def _name_starts(names: Iterable[str]) -> set[str]:
 def _find(selector: str, cwd: Path) -> list[SuiteFile | Problem] | None:
     """Return what a path or pattern means, None for what can only be the start of a name."""
     path = Path(os.path.normpath(cwd / selector))
-    if path.is_file():
-        return [suite_file(path, cwd, explicit=True)]
-    if path.is_dir():
-        return list(_in_folder(path, cwd)) or [_no_suites(path, cwd)]
+    try:
+        for file in (path, *(path.with_name(path.name + suffix) for suffix in SUFFIXES if path.name)):
+            if file.is_file():
+                return [suite_file(file, cwd, explicit=True)]
+        if path.is_dir():
+            return list(_in_folder(path, cwd)) or [_no_suites(path, cwd)]
+    except OSError:  # a name that no file can have, or a folder that may not be read
+        return [_missing_file(path, cwd)]
     if "*" in selector:
-        found = sorted(file for file in cwd.glob(selector) if file.suffix.lower() in SUFFIXES)
+        names = glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob takes no pattern with a folder above `cwd`
+        found = sorted(Path(name) for name in names if name.lower().endswith(SUFFIXES))
         return [suite_file(file, cwd, explicit=True) for file in found] or [_no_suites(path, cwd)]
     if path.suffix.lower() in SUFFIXES or selector.startswith((".", "/")):
         return [_missing_file(path, cwd)]

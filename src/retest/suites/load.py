@@ -20,6 +20,7 @@ from retest.suites.suggestions import closest
 from retest.suites.yaml_nodes import MapNode, Node, ScalarNode, find
 from retest.suites.yaml_reader import read_yaml
 
+MAX_SUITE_BYTES = 20_000_000  # a suite is held in memory, with the place of each value
 _KEYS = tuple(SuiteSpec.model_fields)
 
 
@@ -113,6 +114,9 @@ def _parse_overrides(texts: Iterable[str]) -> tuple[list[Override], list[Problem
 
 def _parse(file: SuiteFile) -> _Parsed:
     try:
+        size = file.path.stat().st_size
+        if size > MAX_SUITE_BYTES:
+            return _Parsed(file=file, problems=(_too_large(file, size),))
         data = file.path.read_bytes()
         tree = read_yaml(data, file.display)
     except OSError as error:
@@ -127,6 +131,15 @@ def _parse(file: SuiteFile) -> _Parsed:
     if isinstance(tree, MapNode) and (file.explicit or _has_suite_key(tree)):
         return _Parsed(file=file, tree=tree, source=source)
     return _Parsed(file=file, source=source, problems=(_no_suite(file, tree),))
+
+
+def _too_large(file: SuiteFile, size: int) -> Problem:
+    return Problem(
+        slug="suite-unreadable",
+        message=f"the suite has {size:,} bytes; the limit is {MAX_SUITE_BYTES:,}",
+        where=Location(path=file.display),
+        fix="put the cases into a dataset file, which is streamed",
+    )
 
 
 def _has_suite_key(tree: MapNode) -> bool:

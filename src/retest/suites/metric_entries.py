@@ -22,6 +22,7 @@ from retest.suites.suggestions import did_you_mean, listing
 from retest.suites.yaml_nodes import NodePath
 
 OWN_KEYS = tuple(MetricEntry.model_fields)
+_NOT_SHARED = frozenset({"metric", "name"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +93,17 @@ def build_metrics(
 
 
 def _check_defaults(scope: SuiteScope, shared: Mapping[str, Mapping[str, Any]]) -> None:
-    for name in shared:
+    for name, values in shared.items():
         if name not in scope.catalog.metrics:
             _unknown_metric(scope, name, scope.key("defaults", "metrics", name))
+        for key in _NOT_SHARED & values.keys():
+            scope.error(
+                "suite-unknown-key",
+                f"unknown key '{key}' in defaults.metrics.{name}",
+                scope.key("defaults", "metrics", name, key),
+                details=("each entry has its own",),
+                fix="remove it",
+            )
 
 
 def _join(

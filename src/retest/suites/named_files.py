@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,28 +22,28 @@ _WITHOUT_EFFECT = frozenset({"timeout_s", "price", "cache_dir", "parallel", "thr
 
 def check_file(scope: SuiteScope, path: Path, where: Location, what: str) -> bool:
     """Return whether a file is there; notes the problem, with the sibling that was probably meant."""
-    if path.is_file():
-        return True
+    try:
+        if path.is_file():
+            return True
+        is_folder = path.is_dir()
+        parent = next((folder for folder in path.parents if folder.is_dir()), path)
+    except OSError as error:  # a name too long, a folder that may not be read, a loop of links
+        reason = error.strerror or type(error).__name__
+        scope.error("suite-file-missing", f"cannot read the {what} {scope.shown(path):.200}: {reason}", where)
+        return False
     shown = scope.shown(path)
-    if path.is_dir():
+    if is_folder:
         scope.error("suite-file-missing", f"the {what} {shown} is a folder", where, fix="name the file")
         return False
-    parent = _deepest_folder(path)
-    missing = path if parent == path.parent else next(p for p in path.parents if p.parent == parent)
-    kind = what if missing == path else "folder"
-    name = _closest_sibling(missing)
+    missing = parent / path.relative_to(parent).parts[0]
     scope.error(
         "suite-file-missing",
         f"the {what} {shown} does not exist",
         where,
-        details=() if missing == path else (f"there is no {kind} {scope.shown(missing)}",),
-        fix=name or "paths are relative to the folder of the suite file",
+        details=() if missing == path else (f"there is no folder {scope.shown(missing)}",),
+        fix=_closest_sibling(missing) or "paths are relative to the folder of the suite file",
     )
     return False
-
-
-def _deepest_folder(path: Path) -> Path:
-    return next((folder for folder in path.parents if folder.is_dir()), path.parent)
 
 
 def _closest_sibling(path: Path) -> str | None:
@@ -87,7 +88,7 @@ def options_identity(options: BaseModel, base_dir: Path) -> JsonValue:
     changed = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     identity = {key: value for key, value in changed.items() if not _is_without_effect(key)}
     for key, path in option_files(options, base_dir):
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113 - is_file() raises for a name that is too long
             identity[key] = [file_fingerprint(path), str(changed.get(key, "")).rpartition(".")[2]]
     return identity
 

@@ -77,6 +77,20 @@ def test_a_pattern_means_the_files_it_matches(tmp_path: Path) -> None:
     assert found(tmp_path, "evals/*") == ["evals/a.yaml", "evals/b.yaml"]
 
 
+def test_the_suffix_may_be_left_out(tmp_path: Path) -> None:
+    """`evals/a` means evals/a.yaml where there is no folder of that name."""
+    touch(tmp_path, "evals/a.yaml", "evals/b.yml", "evals/c/d.yaml")
+    assert found(tmp_path, "evals/a", "evals/b", "evals/c") == ["evals/a.yaml", "evals/b.yml", "evals/c/d.yaml"]
+
+
+@pytest.mark.parametrize("selector", ["a" * 5000, "a\0b", "[", "~"])
+def test_a_selector_that_no_file_can_have_finds_nothing(tmp_path: Path, selector: str) -> None:
+    """An impossible path is an unknown name, not a crash."""
+    touch(tmp_path, "retest.toml", "evals/a.yaml")
+    result = discover([selector], tmp_path)
+    assert result.problems or result.prefixes
+
+
 def test_one_file_selected_twice_is_taken_once(tmp_path: Path) -> None:
     """A file and its folder select it once, as a file that was named."""
     touch(tmp_path, "evals/a.yaml", "evals/b.yaml")

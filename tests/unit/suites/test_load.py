@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from retest.errors import SuiteError
-from retest.suites.load import load_suites
+from retest.suites.load import MAX_SUITE_BYTES, load_suites
 from support.suite_folder import CATALOG, SUITE, SuiteFolder, with_lines
 
 EXAMPLE = """\
@@ -234,6 +236,22 @@ def test_an_unreadable_override_lets_no_suite_through(folder: SuiteFolder) -> No
     result = folder.load(SUITE, "samples")
     assert result.suites == ()
     assert [p.slug for p in result.errors] == ["suite-override"]
+
+
+@pytest.mark.parametrize("path", ["あ" * 300 + ".md", "/", "", "..", "a\0b.md"])
+def test_a_path_that_no_file_can_have_is_an_error(folder: SuiteFolder, path: str) -> None:
+    """Names too long, folders and the root of the disk give a problem, not a crash."""
+    result = folder.load(with_lines(f"prompts: [{json.dumps(path)}]", without="prompts"))
+    assert result.suites == ()
+    assert {p.severity for p in result.problems} == {"error"}
+
+
+def test_a_suite_of_enormous_size_is_not_read(folder: SuiteFolder) -> None:
+    """A file that cannot be a suite does not fill the memory."""
+    with folder.write("evals/qa.yaml", "a: ").open("r+b") as file:
+        file.truncate(MAX_SUITE_BYTES + 1)
+    result = load_suites(["evals/qa.yaml"], CATALOG, cwd=folder.root)
+    assert [p.slug for p in result.errors] == ["suite-unreadable"]
 
 
 def test_paths_in_messages_are_as_the_user_would_type_them(folder: SuiteFolder) -> None:

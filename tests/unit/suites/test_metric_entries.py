@@ -112,6 +112,7 @@ def test_defaults_reach_each_entry_of_their_metric(folder: SuiteFolder) -> None:
         ("{rouge: {stemer: true}}", "evals/qa.yaml:6:30", "did you mean 'stemmer'?"),
         ("{rouge: {pass_if: high}}", "evals/qa.yaml:6:39", None),
         ("{rogue: {stemmer: true}}", "evals/qa.yaml:6:22", "did you mean 'rouge'?"),
+        ("{rouge: {name: x}}", "evals/qa.yaml:6:30", "remove it"),
     ],
 )
 def test_mistakes_in_defaults_are_found_there(folder: SuiteFolder, defaults: str, where: str, fix: str | None) -> None:
