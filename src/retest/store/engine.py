@@ -188,6 +188,18 @@ def _make_file(path: Path) -> None:
         ignore.write_text("# Made by retest: nothing in this folder is meant to be committed.\n*\n", encoding="utf-8")
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _FILE_MODE))
+        _sync_folders(folder, folder.parent)
+
+
+def _sync_folders(*folders: Path) -> None:
+    """Make a new file's name as durable as what will be written into it."""
+    for folder in folders:
+        with suppress(OSError):  # Windows opens no folders, some file systems sync none
+            number = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(number)
+            finally:
+                os.close(number)
 
 
 def _refuse_short_files(path: Path) -> None:

@@ -33,14 +33,19 @@ def is_alive(database: Database, connection: sa.Connection, name: str, observer:
 
 def forget_owner(connection: sa.Connection, name: str) -> None:
     """Remove an owner with its claims: it ends in good order."""
-    number = connection.scalar(sa.select(owners.c.id).where(owners.c.name == encode_text(name)))
-    if number is not None:
-        _forget(connection, number)
+    _forget(connection, owners.c.name == encode_text(name))
 
 
-def _forget(connection: sa.Connection, number: int) -> None:
-    connection.execute(sa.delete(claims).where(claims.c.owner == number))
-    connection.execute(sa.delete(owners).where(owners.c.id == number))
+def _forget(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> int:
+    """Remove the owner that fulfils the conditions, then its claims; return how many there were.
+
+    The owner goes first, and only as it was seen: where it beats at this very moment (PostgreSQL), it stays.
+    """
+    number = connection.scalar(sa.select(owners.c.id).where(*which))
+    gone = connection.execute(sa.delete(owners).where(*which)).rowcount
+    if gone:
+        connection.execute(sa.delete(claims).where(claims.c.owner == number))
+    return gone
 
 
 def drop_dead(database: Database, connection: sa.Connection, observer: Observer) -> int:
@@ -50,10 +55,8 @@ def drop_dead(database: Database, connection: sa.Connection, observer: Observer)
     """
     now_s = database.now_s(connection)
     rows = connection.execute(sa.select(owners)).all()
-    gone = [row.id for row in rows if not observer.sees_alive(_state(row), now_s)]
-    for number in gone:
-        _forget(connection, number)
-    return len(gone)
+    dead = [row for row in rows if not observer.sees_alive(_state(row), now_s)]
+    return sum(_forget(connection, owners.c.id == row.id, owners.c.beat_wall_s == row.beat_wall_s) for row in dead)
 
 
 def _state(row: sa.Row[tuple[object, ...]]) -> OwnerState:
