@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from support.postgres import PostgresServer
 
 from retest.store.database import open_store
 from retest.store.engine import Database, open_database
 from retest.store.liveness import Observer, ProcessId, this_observer
 from retest.store.owners import beat, drop_dead, forget_owner
 from retest.store.tables import claims, owners
+from support.postgres import PostgresServer
 
 
 def opened(url: str) -> Database:
