@@ -24,7 +24,7 @@ demo: $(VENV)/.installed
 
 demo-live: $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e '.[local]'
-	$(BIN)/retest run evals/live/support.yaml
+	$(BIN)/retest run evals/_live/support.yaml --concurrency 1
 
 debian-packages:
 	@sh .ci/debian-packages
