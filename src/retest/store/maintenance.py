@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -43,29 +46,43 @@ def clean_up(
         connection.execute(sa.text("LOCK TABLE runs IN SHARE ROW EXCLUSIVE MODE"))
     unfinished = connection.scalars(sa.select(runs.c.run_id).where(runs.c.status != "complete")).all()
     old = _unneeded_responses(connection, int((database.clock() - older_than.total_seconds()) * 1_000_000))
-    size = sa.func.length(responses.c.output) + sa.func.coalesce(sa.func.length(responses.c.payload), 0)
-    count, length = connection.execute(sa.select(sa.func.count(), sa.func.sum(size)).where(old)).one()
-    orphans, orphans_length = connection.execute(
-        sa.select(sa.func.count(), sa.func.sum(sa.func.length(blobs.c.body))).where(_unneeded_blobs())
-    ).one()
-    held = sa.select(sa.func.count()).select_from(claims)
-    before = connection.scalar(held) or 0
-    if unfinished:
-        orphans, orphans_length = 0, 0
-    if not dry_run:
-        drop_dead(database, connection, observer)
-        if not unfinished:
-            connection.execute(sa.delete(responses).where(old))
-            connection.execute(sa.delete(blobs).where(_unneeded_blobs()))
-    return CleanupReport(
-        responses=0 if unfinished else count,
-        blobs=orphans,
-        claims=before - (connection.scalar(held) or 0),
-        bytes=int((0 if unfinished else length or 0) + (orphans_length or 0)),
-        kept_responses=count if unfinished else 0,
-        kept_for=tuple(decode_text(run_id) for run_id in unfinished),
-        dry_run=dry_run,
-    )
+    answers = _measure(database, connection, old, (responses.c.output, responses.c.payload))
+    texts = _measure(database, connection, _unneeded_blobs(), (blobs.c.body,))
+    report = CleanupReport(kept_responses=answers[0], kept_for=tuple(map(decode_text, unfinished)), dry_run=dry_run)
+    if not unfinished:
+        size = answers[1] + texts[1]
+        report = CleanupReport(responses=answers[0], blobs=texts[0], bytes=size, dry_run=dry_run)
+    if dry_run:
+        return report
+    if not unfinished:
+        connection.execute(sa.delete(responses).where(old))
+        connection.execute(sa.delete(blobs).where(_unneeded_blobs()))
+    return replace(report, claims=_free_claims(database, connection, observer))
+
+
+def _measure(
+    database: Database,
+    connection: sa.Connection,
+    condition: sa.ColumnElement[bool],
+    columns: Sequence[sa.ColumnElement[Any]],
+) -> tuple[int, int]:
+    """Return how many rows fulfil a condition, and the bytes in the given columns of theirs."""
+
+    def octets(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+        # SQLite counts characters in text and bytes only in blobs.
+        count = sa.func.length(sa.cast(column, sa.BLOB)) if database.is_sqlite else sa.func.octet_length(column)
+        return sa.func.coalesce(count, 0)
+
+    size = sum((octets(column) for column in columns), sa.literal(0))
+    rows, length = connection.execute(sa.select(sa.func.count(), sa.func.sum(size)).where(condition)).one()
+    return rows, int(length or 0)
+
+
+def _free_claims(database: Database, connection: sa.Connection, observer: Observer) -> int:
+    count = sa.select(sa.func.count()).select_from(claims)
+    before = connection.execute(count).scalar_one()
+    drop_dead(database, connection, observer)
+    return before - connection.execute(count).scalar_one()
 
 
 def _unneeded_responses(connection: sa.Connection, before_us: int) -> sa.ColumnElement[bool]:

@@ -157,7 +157,10 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanupReport:
-    """What `gc` dropped, or would drop; `kept_for` names the unfinished runs that held responses back."""
+    """What `gc` dropped, or would drop; `kept_for` names the unfinished runs that held responses back.
+
+    `claims` of processes that are gone are counted only where they were dropped, not in a dry run.
+    """
 
     responses: int = 0
     blobs: int = 0

@@ -93,6 +93,13 @@ def test_a_dry_run_tells_and_does_nothing(dated: Store, clock: Clock) -> None:
     assert (planned.responses, planned.blobs, planned.bytes) == (done.responses, done.blobs, done.bytes)
 
 
+def test_bytes_are_counted_as_bytes(dated: Store, clock: Clock) -> None:
+    """What gc frees is told in bytes, for Japanese text too."""
+    in_loop(lambda: dated.ledger().record([make_entry("k", "返品\\")]))
+    clock.now += 2 * DAY
+    assert dated.gc(older_than=DAY, dry_run=True).bytes == 7
+
+
 def test_texts_of_deleted_runs_are_dropped(dated: Store) -> None:
     """Messages, cases and sources that only a deleted run used go with the next clean-up."""
     store_run(dated, make_run("kept"), [make_record((0, 0, 0))])
