@@ -7,7 +7,7 @@ import random
 import time
 from typing import Any
 
-from support.openai_server import OpenAIServer, Received, Reply
+from support.openai_server import OpenAIServer, Received, Reply, unauthorized
 from support.project import Project
 
 CASES, SAMPLES, CONCURRENCY, KILLS = 50, 3, 4, 10
@@ -98,3 +98,22 @@ def test_fresh_draws_are_recorded_beside_the_old_ones(project: Project) -> None:
         assert (fresh.json["calls"], fresh.json["draw"]) == (5, 1)
         assert project.run("run", "--json").json["calls"] == 0
         assert server.count == 10
+
+
+def test_after_a_refused_key_the_same_command_goes_on(project: Project) -> None:
+    """The samples that failed are called again, what was paid for is not, and no error is left behind."""
+    project.write_cases(30)
+    refuse = True
+
+    def refusing(request: Received) -> Reply:
+        return unauthorized() if refuse and request.index >= 10 else answer(request)
+
+    with OpenAIServer(refusing) as server:
+        project.write_suite(server.base_url)
+        stopped = project.run("run", "--concurrency", "2", "--json")
+        refuse = False
+        finished = project.run("run", "--concurrency", "2", "--json")
+    assert (stopped.code, finished.code) == (4, 0)
+    assert finished.json["run"] == stopped.json["run"]
+    assert (finished.json["samples"], finished.json["errors"], finished.json["ledger_hits"]) == (30, 0, 10)
+    assert all(row["error"] is None for row in exported(project))

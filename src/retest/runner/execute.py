@@ -103,7 +103,6 @@ class Execution:
         self._finished: asyncio.Queue[Finished | None] = asyncio.Queue(4 * _BATCH)
         self._durable: asyncio.Queue[list[Finished] | None] = asyncio.Queue(4)
         self._stored_cases = -1
-        self._stored_messages: set[str] = set()
 
     async def run(self) -> RunCounts:
         """Execute the plan to its end or to the first reason to stop; return what was done.

@@ -11,6 +11,7 @@ from retest.domain.sample import Usage
 from retest.domain.suite import Arm
 from retest.errors import NothingToJudgeError, Problem, UsageError
 from retest.runner.plan import PlannedCall, RunPlan
+from retest.runner.stopping import StopSignal
 from retest.store.base import Ledger
 from retest.targets.prices import PriceTable
 
@@ -46,7 +47,9 @@ class PlanEstimate:
         return sum(arm.input_tokens + arm.output_tokens for arm in self.arms)
 
 
-async def estimate_plan(plan: RunPlan, ledger: Ledger, prices: PriceTable, paid: Sequence[bool]) -> PlanEstimate:
+async def estimate_plan(
+    plan: RunPlan, ledger: Ledger, prices: PriceTable, paid: Sequence[bool], *, stop: StopSignal
+) -> PlanEstimate:
     """Walk the plan once without calling anything.
 
     Args:
@@ -54,8 +57,10 @@ async def estimate_plan(plan: RunPlan, ledger: Ledger, prices: PriceTable, paid:
         ledger: is asked which keys it knows.
         prices: for the cost.
         paid: per arm, whether its calls cost money; a recording's do not.
+        stop: ends the walk, for nothing is lost yet.
 
     Raises:
+        KeyboardInterrupt: stopped.
         UsageError: a selected case does not exist.
         NothingToJudgeError: no case is selected.
     """
@@ -63,6 +68,8 @@ async def estimate_plan(plan: RunPlan, ledger: Ledger, prices: PriceTable, paid:
     seen: set[str] = set()
     for chunk in _chunks(plan.calls()):
         known = await ledger.known([call.key for call in chunk])
+        if stop.is_set:
+            raise KeyboardInterrupt
         _count(estimate, plan, chunk, known)
         if plan.selection.ids:
             seen.update(call.case.case_id for call in chunk)

@@ -87,7 +87,7 @@ class SuiteRun:
             lease_s = float(self._workspace.settings["lease_s"])
             run_id = unfinished.run_id if unfinished else self._workspace.new_run_id()
             ledger = store.ledger(run_id, lease_s=lease_s)
-            estimate = await estimate_plan(plan, ledger, prices, self._paid())
+            estimate = await estimate_plan(plan, ledger, prices, self._paid(), stop=stop)
             self._refuse_unpriced(estimate)
             ready = self._ready(run_id, plan, estimate, resumed=unfinished is not None)
             self._tell(ready)
