@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from retest.domain.case import Case, CaseSource
+from retest.domain.json_value import JsonValue
+from retest.domain.prompt import Template
 from retest.domain.suite import GatePolicy
-from retest.errors import Location
+from retest.errors import Location, Problem, SuiteError
 from retest.suites.metric_entries import BuiltMetric
 from retest.suites.prompt_entries import BuiltPrompt
 from retest.suites.scope import SuiteScope
 from retest.suites.suggestions import did_you_mean, listing
 
 _SHOWN_ROWS = 3
+_SHOWN_FAILURES = 5
+_RENDERED = 200  # cases rendered by the check; a run renders all of them before its first call
 _LIKELY_EXPECTED = frozenset({"expected", "answer", "label", "output", "reference", "target"})
 _MAX_NAMES = 500  # distinct variable names kept for messages
 
@@ -24,9 +28,11 @@ class _Rows:
 
     count: int = 0
     first: list[str] = field(default_factory=list)
+    example: Case | None = None
 
     def add(self, case: Case) -> None:
         self.count += 1
+        self.example = self.example or case
         if len(self.first) < _SHOWN_ROWS:
             self.first.append(f"{case.where} (case {case.case_id!r})" if case.where else f"case {case.case_id!r}")
 
@@ -40,19 +46,22 @@ class _Rows:
 class _Pass:
     """What one pass over the dataset finds out."""
 
-    required: dict[str, frozenset[str]]  # prompt -> variables it cannot do without
+    templates: dict[str, Template]  # by prompt
     metrics_need_expected: bool
     wanted: set[str]  # ids and tags that the gate names
     cases: int = 0
     without_expected: _Rows = field(default_factory=_Rows)
     missing: dict[tuple[str, str], _Rows] = field(default_factory=dict)
     names: dict[str, None] = field(default_factory=dict)
+    failures: dict[Problem, _Rows] = field(default_factory=dict)
 
     def take(self, cases: Iterable[Case]) -> None:
         """Look at each case once."""
-        every = frozenset().union(*self.required.values())
+        every = frozenset().union(*(template.required_variables for template in self.templates.values()))
         for case in cases:
             self.cases += 1
+            if self.cases <= _RENDERED:
+                self._render(case)
             if case.expected is None:
                 self.without_expected.add(case)
             if not every <= case.vars.keys():
@@ -63,9 +72,25 @@ class _Pass:
                 self.wanted -= {case.case_id, *case.tags}
 
     def _note_missing(self, case: Case) -> None:
-        for prompt, required in self.required.items():
-            for name in required - case.vars.keys():
+        for prompt, template in self.templates.items():
+            for name in template.required_variables - case.vars.keys():
                 self.missing.setdefault((prompt, name), _Rows()).add(case)
+
+    def _render(self, case: Case) -> None:
+        """Find what only rendering shows: a variable in a branch, a filter on the wrong type."""
+        for template in self.templates.values():
+            if template.required_variables <= case.vars.keys():
+                for problem in _render_problems(template, case.vars):
+                    if problem in self.failures or len(self.failures) < _SHOWN_FAILURES:
+                        self.failures.setdefault(problem, _Rows()).add(case)
+
+
+def _render_problems(template: Template, variables: Mapping[str, JsonValue]) -> tuple[Problem, ...]:
+    try:
+        template.render(variables)
+    except SuiteError as error:
+        return error.problems
+    return ()
 
 
 def check_cases(
@@ -85,7 +110,7 @@ def check_cases(
         gate: its `never_fail` names cases and tags.
     """
     found = _Pass(
-        required={built.prompt.name: built.prompt.template.required_variables for built in prompts},
+        templates={built.prompt.name: built.prompt.template for built in prompts},
         metrics_need_expected=bool(metrics) and all(metric.needs_expected for metric in metrics or ()),
         wanted=set(gate.never_fail),
     )
@@ -94,19 +119,21 @@ def check_cases(
         scope.error("suite-no-cases", "the dataset has no cases", scope.key("dataset"))
         return
     _report_variables(scope, found, prompts)
+    _report_failures(scope, found)
     if metrics is not None:
         _report_expected(scope, found, metrics)
     _report_gate(scope, found, gate)
 
 
 def _report_variables(scope: SuiteScope, found: _Pass, prompts: Sequence[BuiltPrompt]) -> None:
-    places = {built.prompt.name: _place(scope, built) for built in prompts}
+    by_name = {built.prompt.name: built for built in prompts}
     for (prompt, name), rows in sorted(found.missing.items()):
+        where = _place(scope, by_name[prompt], name, rows)
         if rows.count == found.cases:
             scope.error(
                 "suite-unknown-variable",
                 f"prompt '{prompt}' uses the variable '{name}', and no row of the dataset has it",
-                places[prompt],
+                where,
                 details=(f"variables of the rows: {listing(found.names) or 'none'}",),
                 fix=did_you_mean(name, found.names)
                 or f"add '{name}' to the dataset, or give it a default: {{{{ {name} | default('') }}}}",
@@ -115,14 +142,27 @@ def _report_variables(scope: SuiteScope, found: _Pass, prompts: Sequence[BuiltPr
             scope.error(
                 "suite-missing-variable",
                 f"the variable '{name}' of prompt '{prompt}' is missing from {rows.count} of {found.cases} rows",
-                places[prompt],
+                where,
                 details=rows.details(),
                 fix=f"fill it in, or give it a default: {{{{ {name} | default('') }}}}",
             )
 
 
-def _place(scope: SuiteScope, built: BuiltPrompt) -> Location:
+def _place(scope: SuiteScope, built: BuiltPrompt, name: str, rows: _Rows) -> Location:
+    """Return where the prompt uses the variable: where rendering fails once the other variables are there."""
+    template = built.prompt.template
+    others = dict.fromkeys(template.variables - {name}, "")
+    known = rows.example.vars if rows.example else {}
+    for problem in _render_problems(template, {**others, **known}):
+        if problem.where is not None:
+            return problem.where
     return Location(path=built.prompt.path) if built.prompt.path else scope.at(*built.path)
+
+
+def _report_failures(scope: SuiteScope, found: _Pass) -> None:
+    for problem, rows in found.failures.items():
+        details = (*problem.details, *(f"rendered with {row}" for row in rows.details()))
+        scope.error(problem.slug, problem.message, problem.where, details=details, fix=problem.fix)
 
 
 def _report_expected(scope: SuiteScope, found: _Pass, metrics: Sequence[BuiltMetric]) -> None:

@@ -71,12 +71,14 @@ class DatasetEntry(SpecModel):
     columns: list[str] | None = Field(default=None, min_length=1, description="column names of a CSV without a header")
     delimiter: str | None = Field(default=None, min_length=1, max_length=1, description="what separates CSV columns")
     id: str | None = Field(default=None, description="field with the case's id; by default a hash of its content")
-    expected: str | None = Field(default=None, description="field with the expected answer, or a list of accepted ones")
+    expected: str | None = Field(
+        default=None, description="field with the expected answer, or a list of accepted ones; by default `expected`"
+    )
     vars: str | None = Field(
         default=None, description="field that holds the prompt's variables; by default the row's own fields"
     )
     cluster: str | None = Field(default=None, description="field naming the source that several cases share")
-    tags: str | None = Field(default=None, description="field with the case's tags")
+    tags: str | None = Field(default=None, description="field with the case's tags; by default `tags`")
     where: dict[str, Any] = Field(
         default_factory=dict, description="keep only rows with these values: field to value, or to a list of values"
     )

@@ -41,6 +41,23 @@ def test_a_variable_with_a_default_may_be_missing(folder: SuiteFolder) -> None:
     assert folder.problems() == ()
 
 
+def test_an_unknown_variable_is_placed_in_the_prompt(folder: SuiteFolder) -> None:
+    """Line and column are those of the variable, the second of two mistyped ones too."""
+    folder.write("prompts/ask.md", "Question:\n{{ question }}\n{{ qestion }} {{ 文脈x }}\n")
+    assert [(p.slug, str(p.where)) for p in folder.problems()] == [
+        ("suite-unknown-variable", "prompts/ask.md:3:4"),
+        ("suite-unknown-variable", "prompts/ask.md:3:18"),
+    ]
+
+
+def test_a_variable_in_a_branch_is_found_by_rendering(folder: SuiteFolder) -> None:
+    """What only some rows reach is found with those rows, once."""
+    folder.write("prompts/ask.md", "{% if question == 'q2?' %}{{ qestion }}{% endif %}{{ question }}")
+    found = folder.problem()
+    assert str(found.where) == "prompts/ask.md:1:30"
+    assert "rendered with datasets/qa.jsonl:2 (case 'c2')" in found.details
+
+
 def test_an_unused_field_is_no_problem(folder: SuiteFolder) -> None:
     """A dataset may hold more than a prompt uses."""
     folder.write_rows([{"id": "a", "question": "q", "expected": "a", "note": "n"}])
