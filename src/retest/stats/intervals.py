@@ -19,6 +19,9 @@ Floats: TypeAlias = NDArray[np.float64]
 Clusters: TypeAlias = Sequence[Hashable]
 Ends: TypeAlias = tuple[float | None, float | None]
 
+LARGEST = 1e100
+"""Greatest magnitude of a score: squares of larger ones leave the range of floating point."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
@@ -93,14 +96,14 @@ def finite_array(values: ArrayLike, name: str) -> Floats:
     """Return the values as a one-dimensional float array.
 
     Raises:
-        ValueError: where they are not a flat sequence, or one is NaN or infinite.
+        ValueError: where they are not a flat sequence, or one is NaN, infinite or past 1e100.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
         raise ValueError(f"{name} must be a flat sequence of numbers, not of shape {array.shape}")
-    if not np.isfinite(array).all():
-        place = int(np.flatnonzero(~np.isfinite(array))[0])
-        raise ValueError(f"{name}[{place}] is {array[place]}: a missing value must be left out")
+    bad = np.flatnonzero(~(np.abs(array) <= LARGEST))
+    if bad.size:
+        raise ValueError(f"{name}[{bad[0]}] is {array[bad[0]]}: leave a missing value out; magnitudes end at 1e100")
     return array
 
 

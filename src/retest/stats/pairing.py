@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from retest.stats.intervals import cluster_index
+from retest.stats.intervals import LARGEST, cluster_index
 from retest.stats.pairs import PairedScores, paired_scores
 
 RunMapping: TypeAlias = Mapping[Any, Sequence[float | None]]
@@ -37,7 +37,7 @@ def pair_runs(baseline: RunMapping, candidate: RunMapping) -> Pairing:
     """Pair two runs by case id; a sample that is None is missing, and a case without a sample is unpaired.
 
     Raises:
-        ValueError: where a score is NaN, infinite or no number.
+        ValueError: where a score is NaN, infinite, past 1e100 or no number.
     """
     kept_a, missing_a = _present(baseline)
     kept_b, missing_b = _present(candidate)
@@ -83,11 +83,18 @@ def _scores(
 
 
 def _refuse_by_name(kept: Mapping[Hashable, list[float]], run: str) -> None:
-    """Raise for the first score that is not finite, naming its case."""
+    """Raise for the first score that cannot be compared, naming its case."""
     for case, scores in kept.items():
         for number, score in enumerate(scores):
-            if not np.isfinite(score):
-                raise ValueError(f"{run}: case {case!r}, sample {number} is {score}; use None for a missing sample")
+            if not _comparable(score):
+                raise ValueError(
+                    f"{run}: case {case!r}, sample {number} is {score!r}, which is no score; a missing sample is None, "
+                    "and magnitudes end at 1e100"
+                )
+
+
+def _comparable(score: object) -> bool:
+    return not isinstance(score, str) and abs(float(score)) <= LARGEST  # type: ignore[arg-type] # what float refuses, NumPy did
 
 
 def _reason(case: Hashable, kept_a: Mapping[Hashable, list[float]], kept_b: Mapping[Hashable, list[float]]) -> str:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from retest.stats.intervals import Floats
+from retest.stats.intervals import LARGEST, Floats
 
 Ints: TypeAlias = NDArray[np.int64]
 Cases: TypeAlias = Sequence[ArrayLike] | Floats
@@ -106,7 +106,7 @@ def paired_scores(first: Cases, second: Cases) -> PairedScores:
     """Return paired scores from two sequences of samples per case, in the same order of cases.
 
     Raises:
-        ValueError: where the lengths differ, a case has no sample, or a score is not finite.
+        ValueError: where the lengths differ, a case has no sample, or a score is NaN, infinite or past 1e100.
     """
     if len(first) != len(second):
         raise ValueError(f"both runs need the same cases: {len(first)} against {len(second)}")
@@ -117,7 +117,7 @@ def run_scores(cases: Cases) -> RunScores:
     """Return one run's samples per case as flat arrays.
 
     Raises:
-        ValueError: where a case has no sample, or a score is not finite.
+        ValueError: where a case has no sample, or a score is NaN, infinite or past 1e100.
     """
     if isinstance(cases, np.ndarray):
         values = np.asarray(cases, dtype=np.float64)
@@ -135,7 +135,9 @@ def run_scores(cases: Cases) -> RunScores:
 
 
 def _refuse_missing(values: Floats, counts: Ints) -> None:
-    bad = np.flatnonzero(~np.isfinite(values))
+    bad = np.flatnonzero(~(np.abs(values) <= LARGEST))
     if bad.size:
         case = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
-        raise ValueError(f"case {case} has a score of {values[bad[0]]}: a missing sample must be left out")
+        raise ValueError(
+            f"case {case} has a score of {values[bad[0]]}: leave a missing one out; magnitudes end at 1e100"
+        )

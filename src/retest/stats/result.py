@@ -19,6 +19,8 @@ class PairedComparison:
         p: that nothing got worse, both channels joined; what alpha and Holm are applied to.
         p_worse, p_better: the suite's test alone, in both directions.
         p_cases: the single-case channel alone; 1 with clusters, where it does not apply.
+        p_single: the same at its share of alpha (p_cases / case_share), to be compared with the whole alpha; 1 where
+            single cases have no share.
         p_smallest: the smallest p_worse that drawing can reach.
         uses_cases: whether the single-case channel has a share in `p`.
         lower, upper: guarded one-sided bounds of delta, each at level 1 - alpha; None below 5 units.
@@ -42,6 +44,7 @@ class PairedComparison:
     p_worse: float
     p_better: float
     p_cases: float
+    p_single: float
     p_smallest: float
     uses_cases: bool
     lower: float | None

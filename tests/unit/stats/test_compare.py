@@ -106,9 +106,9 @@ def test_missing_samples_are_left_out_and_counted() -> None:
     assert (result.missing_baseline, result.missing_candidate) == ({"a": 1}, {"a": 1})
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e101])
 def test_scores_that_are_no_numbers_are_refused(bad: float) -> None:
-    """NaN and infinity are refused, naming run, case and sample."""
+    """NaN, infinity and what overflows are refused, naming run, case and sample."""
     with pytest.raises(ValueError, match=r"candidate: case 'ケース', sample 1"):
         compare({"ケース": [1.0, 1.0]}, {"ケース": [1.0, bad]})
 
@@ -251,3 +251,22 @@ def test_tiny_scores_are_judged_like_large_ones() -> None:
     baseline = {case: [1e-9 * (score or 0) for score in scores] for case, scores in _random_run(1).items()}
     candidate = {case: [1e-9 * ((score or 0) - 3) for score in scores] for case, scores in _random_run(2).items()}
     assert compare(baseline, candidate, width=None).p_worse == 0.0001
+
+
+def test_equal_runs_have_equal_tails() -> None:
+    """Where both runs hold the same scores nothing tells worse from better."""
+    run = _binary_run(1, 0.5, n_cases=3)
+    result = compare(run, run)
+    assert result.p_worse == result.p_better
+
+
+def test_case_ids_may_be_anything() -> None:
+    """Numbers, tuples, U+2028 and lone surrogates name cases as well as plain text."""
+    run = {1: [1.0], "1": [0.0], ("a", 2): [1.0], "行\u2028\ud800": [1.0]}
+    assert compare(run, run).n_cases == 4
+
+
+def test_text_is_no_score() -> None:
+    """A score that is text is refused."""
+    with pytest.raises(ValueError, match="case 'a', sample 0 is 'good'"):
+        compare({"a": ["good"]}, {"a": ["bad"]})  # type: ignore[list-item] # the point of the test
