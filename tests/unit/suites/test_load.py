@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -266,3 +268,11 @@ def test_a_suite_with_byte_order_mark_and_crlf_loads(folder: SuiteFolder) -> Non
     folder.write("evals/qa.yaml", b"\xef\xbb\xbf" + SUITE.replace("\n", "\r\n").encode())
     (suite,) = load_suites(["evals/qa.yaml"], CATALOG, cwd=folder.root).checked()
     assert suite.name == "qa"
+
+
+def test_loading_suites_imports_no_heavy_library() -> None:
+    """`retest check` pays for no library that only a run needs."""
+    heavy = ("openai", "aiohttp", "nltk", "textstat", "sacrebleu", "numpy", "scipy", "sqlalchemy", "rich", "jsonschema")
+    code = f"import retest.suites.load, sys; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
