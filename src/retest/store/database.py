@@ -17,6 +17,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.prompt import Message
 from retest.domain.run import Run, RunCounts, RunStatus
 from retest.errors import RetestError
+from retest.store.comparison_queries import iter_calls, iter_cases
 from retest.store.engine import Database, open_database
 from retest.store.ledger import StoredLedger
 from retest.store.liveness import this_observer
@@ -24,7 +25,7 @@ from retest.store.maintenance import clean_up, delete_run, shrink
 from retest.store.migrations import ensure_schema
 from retest.store.owners import beat, forget_owner, is_alive
 from retest.store.payloads import decode_optional, encode_text
-from retest.store.records import CleanupReport, RunFilter, SampleFilter, SearchFilter, SearchHit, StoredSample
+from retest.store.records import CleanupReport, RunFilter, SampleCall, SampleFilter, SearchFilter, SearchHit, StoredSample
 from retest.store.run_queries import find_run_number, find_unfinished, list_runs, load_runs
 from retest.store.run_writer import StoredRunWriter
 from retest.store.runs import RunUpdate, change_run, change_tags, next_draw, open_run, set_metadata
@@ -221,6 +222,19 @@ class Store:
         index = sole_arm(parts) if arm is None else arm_index(parts, arm)
         with self._database.reading() as connection:
             return read_scores(connection, parts, metric, index)
+
+    def iter_cases(self, run: str) -> Iterator[tuple[int, Case]]:
+        """Yield the cases of a run (named as for `get_run`) under their index, in a stream."""
+        return iter_cases(self._database, self._parts(run).number)
+
+    def iter_calls(self, run: str, arm: str) -> Iterator[SampleCall]:
+        """Yield the calls of an arm without their texts, by case and sample, in a stream.
+
+        Raises:
+            UsageError: there is no such run or arm.
+        """
+        parts = self._parts(run)
+        return iter_calls(self._database, parts.number, arm_index(parts, arm))
 
     def search(self, text: str, wanted: SearchFilter | None = None) -> Iterator[SearchHit]:
         """Yield the samples whose output or error message contains the text, newest run first."""

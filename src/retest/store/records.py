@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from retest.domain.case import Case
 from retest.domain.sample import CallOutcome, Response, ScoreOutcome
@@ -110,6 +110,21 @@ class StoredSample:
     def latency_ms(self) -> float | None:
         """Return how long the answer took; None for an error, or where it is not known."""
         return self.outcome.latency_ms if isinstance(self.outcome, Response) else None
+
+
+class SampleCall(NamedTuple):
+    """One call without its text; `error_kind` is None where there is an answer, figures are None where unknown."""
+
+    case_index: int
+    sample_index: int
+    error_kind: str | None
+    latency_ms: float | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    model: str | None
+    fingerprint: str | None
+    created_at: datetime
 
 
 SampleOrder: TypeAlias = Literal["case", "arm"]
