@@ -75,10 +75,10 @@ def run_exit_code(summary: RunSummary, gate: GatePolicy, planned: int) -> ExitCo
 
 
 def _arm_code(arm: ArmSummary, gate: GatePolicy) -> ExitCode:
+    if arm.samples and arm.errors / arm.samples > gate.max_error_rate:
+        return ExitCode.INCOMPLETE
     if arm.samples == 0 or arm.cases < gate.min_cases:
         return ExitCode.NOTHING_TO_JUDGE
-    if arm.errors / arm.samples > gate.max_error_rate:
-        return ExitCode.INCOMPLETE
     if any(_fails_too_often(metric, gate.max_error_rate) for metric in arm.metrics):
         return ExitCode.INCOMPLETE
     if not any(metric.n_cases for metric in arm.metrics):

@@ -68,6 +68,7 @@ UNPROVEN = GatePolicy(block="unproven")
         (RunSummary(arms=(arm(samples=0, cases=0),)), GatePolicy(), 0, ExitCode.NOTHING_TO_JUDGE),
         (RunSummary(arms=(arm(),)), GatePolicy(), 11, ExitCode.INCOMPLETE),  # a sample is missing
         (RunSummary(arms=(arm(errors=1),)), GatePolicy(), 10, ExitCode.INCOMPLETE),  # 10% > 5%
+        (RunSummary(arms=(arm(errors=10, cases=0),)), GatePolicy(), 10, ExitCode.INCOMPLETE),  # 4 before 5: no answer
         (RunSummary(arms=(arm(errors=1),)), GatePolicy(max_error_rate=0.1), 10, ExitCode.PASSED),  # at the limit
         (
             RunSummary(arms=(arm(metrics=(metric(failures=10, n_samples=0, n_cases=0),)),)),
