@@ -23,8 +23,7 @@ def command(
         retest check --json
     """
     from retest.cli.config import open_workspace
-    from retest.cli.console import print_problems, stdout
-    from retest.cli.run_suites import print_json
+    from retest.cli.console import print_json, print_problems, stdout
     from retest.report.escape import one_line
     from retest.report.json_report import problem_document
     from retest.report.numbers import plural

@@ -1,7 +1,8 @@
-"""Rich consoles for this process: colours where a terminal wants them, plain text where it does not."""
+"""Rich consoles for this process: colours where a terminal wants them, plain text where it does not; and JSON."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
@@ -29,6 +30,13 @@ def stderr() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON object on stdout."""
+    from retest.report.json_report import dump_json
+
+    sys.stdout.write(dump_json(document) + "\n")
 
 
 def print_problems(problems: Iterable[Problem]) -> None:

@@ -28,7 +28,7 @@ def command(
     import dataclasses
 
     from retest.cli.config import open_workspace
-    from retest.cli.run_suites import print_json
+    from retest.cli.console import print_json, stdout
     from retest.workflows.diagnose import diagnose
 
     findings = diagnose(open_workspace(store=store), reach=reach)
@@ -39,7 +39,6 @@ def command(
     from rich.table import Table
     from rich.text import Text
 
-    from retest.cli.console import stdout
     from retest.report.escape import one_line
 
     table = Table(box=None, padding=(0, 1), pad_edge=False, show_header=False)

@@ -22,8 +22,7 @@ def command(
 
         retest metrics rouge
     """
-    from retest.cli.console import stdout
-    from retest.cli.run_suites import print_json
+    from retest.cli.console import print_json, stdout
     from retest.report.terminal_metrics import metric_options, metric_overview
     from retest.workflows.catalog import load_catalog
     from retest.workflows.describe import describe_metric, find_metric_info

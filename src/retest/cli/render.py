@@ -31,8 +31,7 @@ def command(
         retest render evals/support.yaml --limit 3 --json
     """
     from retest.cli.config import open_workspace
-    from retest.cli.console import stdout
-    from retest.cli.run_suites import print_json
+    from retest.cli.console import print_json, stdout
     from retest.workflows.render import RenderRequest, render_messages
 
     request = RenderRequest(

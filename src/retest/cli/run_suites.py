@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 
-from retest.cli.console import print_problems, stderr, stdout
+from retest.cli.console import print_json, print_problems, stderr, stdout
 from retest.cli.progress import RunProgress
 from retest.domain.suite import Suite
 from retest.errors import ExitCode, Problem, RetestError, SuiteError, worst_exit_code
-from retest.report.json_report import dump_json, plan_document, problem_document, run_document
+from retest.report.json_report import plan_document, problem_document, run_document
 from retest.runner.stopping import StopSignal
 from retest.workflows.check import check_suites
 from retest.workflows.run import RunOptions, RunOutcome, run_suite
@@ -145,8 +145,3 @@ def _print_documents(outcomes: Sequence[RunOutcome], failures: Sequence[RetestEr
         print_json(documents[0])
     else:
         print_json({"suites": documents, "exit_code": int(code)})
-
-
-def print_json(document: object) -> None:
-    """Print one JSON object on stdout."""
-    sys.stdout.write(dump_json(document) + "\n")

@@ -35,8 +35,7 @@ def command(
         retest runs --meta ticket=OPS-12 --json
     """
     from retest.cli.config import open_workspace
-    from retest.cli.console import stdout
-    from retest.cli.run_suites import print_json
+    from retest.cli.console import print_json, stdout
     from retest.report.terminal_cases import run_table
     from retest.store.records import RunFilter, parse_metric_condition
 

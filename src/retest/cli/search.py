@@ -36,8 +36,7 @@ def command(
     import dataclasses
 
     from retest.cli.config import open_workspace
-    from retest.cli.console import stdout
-    from retest.cli.run_suites import print_json
+    from retest.cli.console import print_json, stdout
     from retest.report.terminal_search import search_table
     from retest.store.records import SearchFilter, parse_metric_condition
 

@@ -65,8 +65,7 @@ class _Look:
 
 
 def _show_run(store: Store, run: Run, look: _Look) -> None:
-    from retest.cli.console import stdout
-    from retest.cli.run_suites import print_json
+    from retest.cli.console import print_json, stdout
     from retest.report.json_report import run_document
     from retest.report.terminal import run_result
     from retest.report.terminal_cases import case_table

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retest.domain.catalog import Scale
-from retest.domain.comparison import MetricComparison, Verdict
+from retest.domain.comparison import MetricComparison
 from retest.domain.suite import Direction
 from retest.stats.compare import compare
+from retest.stats.missing_samples import delta_bounds
 from retest.stats.result import PairedComparison
 from retest.stats.scales import log_floor, log_margin, log_scores, oriented, relative_change
-from retest.stats.several_metrics import holm, holm_factors
-from retest.stats.verdict import Evidence, decide, join_channels
+from retest.stats.together import JudgedTogether, judge_together
 
 Scores = Mapping[str, Sequence[float | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricScores:
-    """One metric on both sides: case id -> scores of its samples, in the metric's own units."""
+    """One metric on both sides: case id -> scores of its samples, in the metric's own units.
+
+    `note` says why there is nothing to compare, or which side was scored anew.
+    """
 
     metric: str
     baseline: Scores
@@ -29,6 +32,14 @@ class MetricScores:
     low: float | None = 0.0
     high: float | None = 1.0
     margin: float | None = None
+    note: str | None = None
+
+    @property
+    def width(self) -> float | None:
+        """Return the width of the scale that differences are taken on; None where it is unbounded."""
+        if self.scale == "log" or self.low is None or self.high is None or self.high <= self.low:
+            return None
+        return self.high - self.low
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,24 +52,44 @@ class Policy:
     clusters: Mapping[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedMetric:
+    """A metric with its verdict, and the statistics behind it: in `pair` higher is better, ratios are logarithms."""
+
+    scores: MetricScores
+    pair: PairedComparison
+    comparison: MetricComparison
+
+
 def compare_metrics(metrics: Sequence[MetricScores], policy: Policy) -> tuple[MetricComparison, ...]:
+    """Compare every metric and judge all together; see `judge_metrics`."""
+    return tuple(judged.comparison for judged in judge_metrics(metrics, policy))
+
+
+def judge_metrics(metrics: Sequence[MetricScores], policy: Policy) -> tuple[JudgedMetric, ...]:
     """Compare every metric and judge all together: the chance of any false `regressed` stays at most alpha.
 
     Metrics without a common case are not comparable, and count for nothing in the correction.
     """
-    pairs = [_compare(scores, policy) for scores in metrics]
-    comparable = [i for i, pair in enumerate(pairs) if pair.verdict != "not_comparable"]
-    p_values = [pairs[i].p for i in comparable]
-    adjusted = dict(zip(comparable, (float(p) for p in holm(p_values, policy.alpha)), strict=True))
-    factors = dict(zip(comparable, (float(f) for f in holm_factors(p_values)), strict=True))
+    compared = [_compare(scores, policy) for scores in metrics]
+    verdicts = judge_together([pair for _, pair in compared], alpha=policy.alpha)
     return tuple(
-        _judged(scores, pair, adjusted.get(i, 1.0), factors.get(i, 1.0), policy)
-        for i, (scores, pair) in enumerate(zip(metrics, pairs, strict=True))
+        JudgedMetric(scores=scores, pair=pair, comparison=_in_words(scores, pair, verdict))
+        for (scores, pair), verdict in zip(compared, verdicts, strict=True)
     )
 
 
-def _compare(scores: MetricScores, policy: Policy) -> PairedComparison:
-    baseline, candidate, margin, width = scores.baseline, scores.candidate, scores.margin, _width(scores)
+def _compare(scores: MetricScores, policy: Policy) -> tuple[MetricScores, PairedComparison]:
+    """Return the comparison; scores that no scale takes (a negative latency) are not comparable, with the reason."""
+    try:
+        return scores, _compare_sides(scores, policy)
+    except ValueError as error:
+        nothing = replace(scores, baseline={}, candidate={}, note=str(error))
+        return nothing, _compare_sides(nothing, policy)
+
+
+def _compare_sides(scores: MetricScores, policy: Policy) -> PairedComparison:
+    baseline, candidate, margin = scores.baseline, scores.candidate, scores.margin
     if scores.scale == "log":
         floor = log_floor(baseline, candidate)
         baseline, candidate = log_scores(baseline, floor=floor), log_scores(candidate, floor=floor)  # type: ignore[assignment] # keys stay texts
@@ -68,61 +99,55 @@ def _compare(scores: MetricScores, policy: Policy) -> PairedComparison:
         oriented(candidate, scores.direction),
         margin=margin,
         alpha=policy.alpha,
-        width=width,
+        width=scores.width,
         clusters=policy.clusters,
         seed=policy.seed,
         case_share=policy.case_share,
     )
 
 
-def _width(scores: MetricScores) -> float | None:
-    if scores.scale == "log" or scores.low is None or scores.high is None or scores.high <= scores.low:
-        return None
-    return scores.high - scores.low
-
-
-def _judged(
-    scores: MetricScores, pair: PairedComparison, adjusted: float, factor: float, policy: Policy
-) -> MetricComparison:
-    verdict: Verdict = pair.verdict
-    if verdict != "not_comparable":
-        _, single = join_channels(pair.p_worse, pair.p_cases, policy.case_share if pair.uses_cases else 0.0)
-        evidence = Evidence(
-            p=adjusted,
-            p_single=min(1.0, single * factor),
-            p_better=pair.p_better,
-            lower=pair.lower,
-            upper=pair.upper,
-        )
-        verdict = decide(evidence, margin=pair.margin, alpha=policy.alpha)
-    delta, low, high = _in_own_units(scores, pair.delta, pair.low, pair.high)
+def _in_words(scores: MetricScores, pair: PairedComparison, judged: JudgedTogether) -> MetricComparison:
+    delta, low, high = in_own_units(scores, pair.delta, pair.low, pair.high)
+    missing_low, missing_high = _missing_bounds(scores)
+    paired = pair.deltas or None
     return MetricComparison(
         metric=scores.metric,
-        verdict=verdict,
+        verdict=judged.verdict,
         direction=scores.direction,
         scale=scores.scale,
-        baseline_mean=_mean(scores.baseline),
-        candidate_mean=_mean(scores.candidate),
+        baseline_mean=_mean(scores.baseline, paired),
+        candidate_mean=_mean(scores.candidate, paired),
         delta=delta,
         low=low,
         high=high,
         p=pair.p,
-        p_adjusted=adjusted,
+        p_adjusted=judged.p_adjusted,
         p_worse=pair.p_worse,
         p_better=pair.p_better,
         p_cases=pair.p_cases,
-        mde=pair.mde if pair.mde is None or scores.scale == "linear" else relative_change(pair.mde),
+        mde=_drop(scores, pair.mde),
+        mde_concentrated=_drop(scores, pair.mde_concentrated),
         margin=scores.margin,
         n_cases=pair.n_cases,
         range_low=scores.low,
         range_high=scores.high,
+        note=scores.note,
+        missing_low=missing_low,
+        missing_high=missing_high,
     )
 
 
-def _in_own_units(
+def _drop(scores: MetricScores, drop: float | None) -> float | None:
+    """Return a drop as a person reads it: on a log scale the share lost, or gained where lower is better."""
+    if drop is None or scores.scale == "linear":
+        return drop
+    return relative_change(drop) if scores.direction == "lower" else -relative_change(-drop)
+
+
+def in_own_units(
     scores: MetricScores, delta: float | None, low: float | None, high: float | None
 ) -> tuple[float | None, float | None, float | None]:
-    """Return the change as a person reads it: the sign flipped back, logarithms as relative changes."""
+    """Return a change as a person reads it: the sign flipped back, logarithms as relative changes."""
     if scores.direction == "lower":
         delta, low, high = _negated(delta), _negated(high), _negated(low)
     if scores.scale == "log":
@@ -138,8 +163,22 @@ def _relative(value: float | None) -> float | None:
     return None if value is None else relative_change(value)
 
 
-def _mean(scores: Scores) -> float | None:
-    """Return the mean over cases of the mean over samples; missing samples are left out."""
-    cases = [[score for score in samples if score is not None] for samples in scores.values()]
+def _missing_bounds(scores: MetricScores) -> tuple[float | None, float | None]:
+    """Return the mean change with missing samples counted as worst and as best; None where none is missing."""
+    if scores.width is None or scores.low is None or scores.high is None:
+        return None, None
+    if not any(None in samples for side in (scores.baseline, scores.candidate) for samples in side.values()):
+        return None, None
+    bounds = delta_bounds(scores.baseline, scores.candidate, low=scores.low, high=scores.high)
+    return (None, None) if bounds is None else (bounds.worst, bounds.best)
+
+
+def _mean(scores: Scores, paired: Mapping[object, object] | None) -> float | None:
+    """Return the mean over the paired cases (all, where none is) of the mean over samples; missing ones left out."""
+    cases = [
+        [score for score in samples if score is not None]
+        for case_id, samples in scores.items()
+        if paired is None or case_id in paired
+    ]
     means = [sum(samples) / len(samples) for samples in cases if samples]
     return sum(means) / len(means) if means else None

@@ -65,6 +65,19 @@ class RunMetric:
     aggregate: str = "mean"
     case_passes: CasePasses = field(default_factory=CasePasses)
 
+    @property
+    def decides_passing(self) -> bool:
+        """Return whether anything says which values pass."""
+        return self.binary or self.pass_if is not None
+
+    def passes(self, value: float) -> bool | None:
+        """Return whether a score passes; None where nothing says what passes."""
+        if self.pass_if is not None:
+            return self.pass_if.accepts(value)
+        if self.binary:
+            return value <= 0 if self.direction == "lower" else value >= 1
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCounts:

@@ -92,7 +92,7 @@ class HeaderReader:
         self._check_keys()
         self._check_template()
         model, model_params = self._model()
-        params = {**model_params, **self._mapping("parameters"), **self._mapping("params")}
+        params = {**model_params, **self._top_level_params(), **self._mapping("parameters"), **self._mapping("params")}
         return PromptHeader(
             name=self._name(),
             description=self._text("description") or "",
@@ -109,16 +109,22 @@ class HeaderReader:
 
     def _check_known(self, path: tuple[str, ...], known: tuple[str, ...]) -> None:
         place = "under model" if len(path) > 1 else "in front matter"
-        match = closest(path[-1], known)
+        match = closest(path[-1], known if len(path) > 1 else (*known, *KNOWN_PARAMS))
         fix = f"did you mean '{match}'?" if match else "model parameters go under `params:`"
         if path[-1] in KNOWN_PARAMS:
             fix = f"put '{path[-1]}' under `params:`"
-        if path[-1] not in known:
+        if path[-1] not in known and not (len(path) == 1 and path[-1] in KNOWN_PARAMS):
             self._add(path, f"unknown key '{path[-1]}' {place}", slug="prompt-unknown-key", fix=fix, known=known)
 
     def _check_keys(self) -> None:
         for key in self._values:
             self._check_known((key,), KEYS)
+
+    def _top_level_params(self) -> dict[str, JsonValue]:
+        """Return the parameters that stand beside `model`, as in `temperature: 0.2`: only names that are surely meant."""
+        params = {name: value for name, value in self._values.items() if name in KNOWN_PARAMS and name not in KEYS}
+        self.problems.extend(param_problems(params, lambda key: self._place((key,))))
+        return params
 
     def _check_template(self) -> None:
         template = self._values.get("template")

@@ -48,6 +48,18 @@ def lookup(row: Row, name: str) -> Any:
     return value
 
 
+def _joined(case_id: str, prompt: str) -> str:
+    """Return one key for a case and a prompt; the length keeps any two pairs apart."""
+    return f"{len(case_id)}:{case_id}:{prompt}"
+
+
+def _shown(case: str) -> str:
+    length, _, rest = case.partition(":")
+    if length.isdigit() and len(rest) > int(length):
+        return f"{rest[: int(length)]!r}, prompt {rest[int(length) + 1 :]!r}"
+    return repr(case)
+
+
 def _has(row: Row, name: str) -> bool:
     return name in row or lookup(row, name) is not None
 
@@ -78,7 +90,7 @@ class Recording:
         self._selection = selection
         self._case_field = ""
         self._sample_field: str | None = None
-        self._index: dict[tuple[str, int], int] = {}  # case, sample -> offset
+        self._index: dict[tuple[str, int], int] = {}  # case (and prompt), sample -> offset
         self._first_sample = 0
         self._file = _open(path)
         try:
@@ -92,13 +104,14 @@ class Recording:
         """Return the number of selected rows."""
         return len(self._index)
 
-    def find(self, case_id: str, sample_index: int) -> Row | None:
-        """Return the row of a case and sample, None where there is none.
+    def find(self, case_id: str, sample_index: int, prompt: str = "") -> Row | None:
+        """Return the row of a case and sample (of the prompt, where a field says which), None where there is none.
 
         The lowest sample number of the selected rows counts as sample 0, so that files that count from 1 (or a
         `where` that takes the second repeat alone) fit as they are.
         """
-        offset = self._index.get((case_id, sample_index + self._first_sample))
+        case = _joined(case_id, prompt) if "prompt" in self._selection.fields else case_id
+        offset = self._index.get((case, sample_index + self._first_sample))
         return None if offset is None else self._read(offset)
 
     def get(self, row: Row, name: str) -> Any:
@@ -129,12 +142,14 @@ class Recording:
             if not self._index:
                 self._resolve_names(row)
             answered = answered or any(self.get(row, name) is not None for name in ("output", "error", "tool_calls"))
-            case_id = self._case_of(row, line)
+            case = self._case_of(row, line)
+            if "prompt" in self._selection.fields:
+                case = _joined(case, self._prompt_of(row, line))
             sample = self._sample_of(row, line)
             if sample is None:
-                sample = counts.get(case_id, 0)
-                counts[case_id] = sample + 1
-            self._add(case_id, sample, offset, line)
+                sample = counts.get(case, 0)
+                counts[case] = sample + 1
+            self._add(case, sample, offset, line)
         if not self._index:
             raise self._nothing_found()
         if not answered:
@@ -182,6 +197,16 @@ class Recording:
             raise self._error("recording-field", f"no case id in field '{name}' of the recording", line=line, fix=fix)
         return str(value)
 
+    def _prompt_of(self, row: Row, line: int) -> str:
+        name = self._selection.fields["prompt"]
+        value = lookup(row, name)
+        if not isinstance(value, str):
+            fix = f"available fields: {', '.join(row)}; name the right one with fields: {{prompt: ...}}"
+            raise self._error(
+                "recording-field", f"no prompt name in field '{name}' of the recording", line=line, fix=fix
+            )
+        return value
+
     def _sample_of(self, row: Row, line: int) -> int | None:
         name = self._sample_field
         if name is None:
@@ -214,7 +239,7 @@ class Recording:
         ]
         return self._error(
             "recording-duplicate",
-            f"two recorded outputs for case {case_id!r}, sample {sample}: lines {first_line} and {line}",
+            f"two recorded outputs for case {_shown(case_id)}, sample {sample}: lines {first_line} and {line}",
             line=line,
             fix=f"keep the rows of one variant, such as {differing[0]}" if differing else "remove one of the two rows",
         )

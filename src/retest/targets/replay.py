@@ -27,6 +27,7 @@ class ReplayFields(BaseModel):
 
     case: str | None = Field(default=None, description="case id; unset: case_id or id")
     sample: str | None = Field(default=None, description="number of the repeat; unset: sample_index, repeat or sample")
+    prompt: str | None = Field(default=None, description="name of the prompt, where one recording holds several")
     output: str | None = Field(default=None, description="the answer; unset: output, response, completion or text")
     error: str | None = Field(default=None, description="why there is no answer")
     latency_ms: str | None = Field(default=None, description="latency in milliseconds")
@@ -67,7 +68,7 @@ class ReplayTarget:
         """Return what was recorded; `missing_recording` where nothing was."""
         case_id, sample = request.case.case_id, request.sample_index
         try:
-            row = self._recording.find(case_id, sample)
+            row = self._recording.find(case_id, sample, request.prompt_name)
         except (OSError, ValueError) as error:
             return CallError(kind="missing_recording", message=f"the recording changed while in use: {error}")
         if row is None:

@@ -187,13 +187,4 @@ def _score_failed(score: Score | MetricFailure | None, metric: RunMetric) -> boo
         return False
     if isinstance(score, MetricFailure):
         return score.kind not in NOT_APPLICABLE
-    return sample_passes(score.value, metric) is False
-
-
-def sample_passes(value: float, metric: RunMetric) -> bool | None:
-    """Return whether a score passes; None where nothing says what passes."""
-    if metric.pass_if is not None:
-        return metric.pass_if.accepts(value)
-    if metric.binary:
-        return value <= 0 if metric.direction == "lower" else value >= 1
-    return None
+    return metric.passes(score.value) is False

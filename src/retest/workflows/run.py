@@ -26,7 +26,6 @@ from retest.targets.prices import PriceTable
 from retest.targets.registry import TargetContext, open_target, providers
 from retest.workflows.check import build_metrics
 from retest.workflows.estimate import PlanEstimate, estimate_plan
-from retest.workflows.finish import close_run
 from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -228,6 +227,9 @@ class SuiteRun:
     # -- after -----------------------------------------------------------------------------------------------------
 
     def _close(self, store: Store, run: Run, ready: PlanReady, execution: Execution, counts: RunCounts) -> RunOutcome:
+        # NumPy and SciPy load here: not before the first call, nor during the calls, whose latency is measured.
+        from retest.workflows.finish import close_run
+
         stop = execution.stop
         status: RunStatus = "complete"
         if stop.is_set:
