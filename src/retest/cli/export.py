@@ -31,6 +31,7 @@ def command(
     to: Annotated[Format, typer.Option("--to", help="The file's format.")] = Format.JSONL,
     output: opt.Output = None,
     arm: opt.Arm = None,
+    fields: Annotated[str | None, typer.Option("--fields", metavar="A,B", help="Only these fields (not md).")] = None,
     store: opt.StoreUrl = None,
 ) -> ExitCode:
     """Write a run's samples, one row each: case, arm, answer or error, latency, scores.
@@ -43,6 +44,8 @@ def command(
 
         retest export latest --to csv -o outputs.csv
 
+        retest export latest --fields case_id,sample_index,prompt,output,latency_ms > recording.jsonl
+
         retest export r20261123 --to parquet -o run.parquet --arm intent/small
     """
     from retest.cli.config import open_workspace
@@ -50,6 +53,8 @@ def command(
     with open_workspace(store=store).open_store(read_only=True) as opened:
         found = opened.get_run(run)
         rows = _rows(opened, found, arm)
+        if fields is not None and to is not Format.MD:
+            rows = _only(rows, fields)
         if to is Format.PARQUET:
             _write_parquet(rows, output)
         else:
@@ -64,6 +69,20 @@ def _rows(store: Store, run: Run, arm: str | None) -> Iterator[dict[str, Any]]:
     for sample in pick_samples(store, run, SampleWish(arm=arm)):
         spec = run.arms[sample.arm_index]
         yield export_row(sample.case, spec, sample.sample_index, sample.outcome, sample.scores)
+
+
+def _only(rows: Iterator[dict[str, Any]], fields: str) -> Iterator[dict[str, Any]]:
+    from retest.errors import Problem, UsageError
+
+    wanted = [name.strip() for name in fields.split(",") if name.strip()]
+    for row in rows:
+        unknown = [name for name in wanted if name not in row]
+        if unknown:
+            known = f"fields: {', '.join(row)}"
+            raise UsageError(
+                Problem(slug="export-field", message=f"samples have no field '{unknown[0]}'", details=(known,))
+            )
+        yield {name: row[name] for name in wanted}
 
 
 def _write(rows: Iterator[dict[str, Any]], to: Format, output: Path | None) -> None:

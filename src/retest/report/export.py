@@ -88,10 +88,10 @@ def write_csv(rows: Iterable[Row], out: BinaryIO) -> None:
 
 
 def _flatten(row: Row) -> Row:
-    flat = {name: value for name, value in row.items() if name not in {"scores", "metric_failures", "error"}}
-    error = row["error"]
-    flat["error"] = None if error is None else f"{error['kind']}: {error['message']}"
-    return flat | {f"score.{name}": value for name, value in row["scores"].items()}
+    flat = {name: value for name, value in row.items() if name not in {"scores", "metric_failures"}}
+    if (error := row.get("error")) is not None:
+        flat["error"] = f"{error['kind']}: {error['message']}"
+    return flat | {f"score.{name}": value for name, value in row.get("scores", {}).items()}
 
 
 def _cell(value: object) -> object:

@@ -121,7 +121,7 @@ class HeaderReader:
             self._check_known((key,), KEYS)
 
     def _top_level_params(self) -> dict[str, JsonValue]:
-        """Return the parameters that stand beside `model`, as in `temperature: 0.2`: only names that are surely meant."""
+        """Return the parameters that stand beside `model`, as in `temperature: 0.2`: only well-known names."""
         params = {name: value for name, value in self._values.items() if name in KNOWN_PARAMS and name not in KEYS}
         self.problems.extend(param_problems(params, lambda key: self._place((key,))))
         return params

@@ -92,10 +92,18 @@ def test_line_separator_characters_are_text(folder: PromptFolder) -> None:
     assert texts(folder.prompt(content + "\n").render()) == [("user", content)]
 
 
+def test_known_parameters_may_stand_beside_the_model(folder: PromptFolder) -> None:
+    """`temperature: 0.2` at the top level is a parameter; `params` wins where both name it; values are checked."""
+    prompt = folder.prompt("---\nmodel: m\ntemperature: 0.2\ntop_p: 0.9\nparams: {top_p: 0.5}\n---\nuser:\nHi\n")
+    assert prompt.params == {"temperature": 0.2, "top_p": 0.5}
+    (problem,) = folder.problems("---\ntemperature: hot\n---\nHi\n")
+    assert (problem.slug, str(problem.where)) == ("prompt-param-value", "prompts/p.md:2:1")
+
+
 def test_several_mistakes_are_reported_at_once(folder: PromptFolder) -> None:
     """One reading shows all there is to fix, each with file, line and column."""
     problems = folder.problems(
-        "---\nmodle: gpt-4\ntemperature: 1\nparams:\n  temprature: 1\n  top_p: 3\n---\n"
+        "---\nmodle: gpt-4\ntemprature: 1\nparams:\n  temprature: 1\n  top_p: 3\n---\n"
         "user:\n{{ q | uper }}\n{% include 'nope.md' %}\n"
     )
     assert [(p.slug, str(p.where)) for p in problems] == [
@@ -108,7 +116,7 @@ def test_several_mistakes_are_reported_at_once(folder: PromptFolder) -> None:
     ]
     fixes = [p.fix or "" for p in problems]
     assert "'model'" in fixes[0]
-    assert "params" in fixes[1]
+    assert "'temperature'" in fixes[1]
     assert "'temperature'" in fixes[2]
     assert "'upper'" in fixes[4]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from retest.domain.sample import CallError, Response
+from retest.errors import UsageError
 from retest.targets.base import Target
 from support.targets import ask, error_of, identity_of, make_request, open_with, response_of
 
@@ -201,3 +203,17 @@ def test_real_tool_calls_have_parsed_arguments() -> None:
     """tau-bench keeps arguments as JSON text."""
     response = response_of(shared("tau_airline/outputs.jsonl"), make_request(case_id="air-00"))
     assert response.tool_calls[0] == {"name": "get_user_details", "arguments": {"user_id": "mia_li_3668"}, "id": None}
+
+
+def test_one_recording_may_hold_several_prompts(tmp_path: Path) -> None:
+    """`fields.prompt` picks each prompt's own rows; without it two rows of one case and sample are a mistake."""
+    rows = [{"case_id": "1", "repeat": 0, "prompt": name, "output": name.upper()} for name in ("v1", "v2")]
+    requests = [replace(make_request(), prompt_name=name) for name in ("v1", "v2", "v3")]
+    first, second, missing = ask(replay(tmp_path, *rows, fields={"prompt": "prompt"}), *requests)
+    assert isinstance(first, Response)
+    assert isinstance(second, Response)
+    assert (first.output, second.output) == ("V1", "V2")
+    assert isinstance(missing, CallError)
+    assert missing.kind == "missing_recording"
+    with pytest.raises(UsageError, match="two recorded outputs for case '1'"):
+        replay(tmp_path, *rows)
