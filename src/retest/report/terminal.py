@@ -55,9 +55,14 @@ def _headline(run: Run) -> Text:
     if counts.errors:
         text.append(f", {plural(counts.errors, 'error')}", "bold red")
     text.append(f"; {plural(counts.calls, 'call')} made, {format_count(counts.ledger_hits)} from the ledger")
-    if counts.calls and (counts.cost_usd or counts.unpriced_calls) and counts.input_tokens:
+    if counts.calls and (counts.cost_usd or (counts.unpriced_calls and _costs_money(run))):
         text.append(f", cost {format_cost(counts.cost_usd)}")
     return text
+
+
+def _costs_money(run: Run) -> bool:
+    """Return whether an unknown cost is worth saying: recordings and code of one's own send no bill."""
+    return any(arm.provider not in {"replay", "python", "command", "local"} for arm in run.arms)
 
 
 def metric_table(arms: Sequence[ArmSummary]) -> Table:
@@ -73,14 +78,26 @@ def metric_table(arms: Sequence[ArmSummary]) -> Table:
     if failures:
         table.add_column("failed", justify="right", no_wrap=True)
     table.add_column("cases", no_wrap=True)
+    labels = short_names(arms)
     for number, name in enumerate(_metric_names(arms)):
         if several and number:
             table.add_row()
         for row, (arm, metric) in enumerate(_of_metric(arms, name)):
             cells = [Text(one_line(name) if row == 0 else "")]
-            cells += [Text(one_line(arm.name))] if several else []
+            cells += [Text(one_line(labels[arm.name]))] if several else []
             table.add_row(*cells, *_metric_cells(metric, failures=failures))
     return table
+
+
+def short_names(arms: Sequence[ArmSummary]) -> dict[str, str]:
+    """Return what a column needs to say of each arm: the part of ``prompt/target`` in which they differ."""
+    names = [arm.name for arm in arms]
+    for part in (0, 1):
+        short = {name: name.split("/", 1)[part] if "/" in name else name for name in names}
+        others = {name.split("/", 1)[1 - part] if "/" in name else "" for name in names}
+        if len(set(short.values())) == len(names) and len(others) == 1:
+            return short
+    return {name: name for name in names}
 
 
 def _metric_names(arms: Sequence[ArmSummary]) -> list[str]:
@@ -141,12 +158,13 @@ def selection_table(arms: Sequence[ArmSummary]) -> Table:
     shown = {name: cells for name, cells in columns.items() if any(cell != MISSING for cell in cells)}
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     table.add_column("arm", overflow="fold")
+    labels = short_names(arms)
     for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for number, arm in enumerate(arms):
         mark = Text("worth choosing" if arm.pareto else "", "green")
-        table.add_row(Text(one_line(arm.name)), *(cells[number] for cells in shown.values()), mark)
+        table.add_row(Text(one_line(labels[arm.name])), *(cells[number] for cells in shown.values()), mark)
     return table
 
 
