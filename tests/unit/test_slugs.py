@@ -10,16 +10,28 @@ ROOT = Path(__file__).parents[2]
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 
+# Functions whose first argument is a slug.
+BY_POSITION = {"error", "warn", "yaml_problem", "_error", "_add", "add"}
+
+
 def slugs_in_source() -> set[str]:
-    """Return every constant given as `slug`, by keyword or as a default, anywhere in the source."""
+    """Return every constant given as `slug`, by keyword, or first to a function that makes a problem."""
     found: set[str] = set()
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "slug":
-                found |= {
-                    c.value for c in ast.walk(node.value) if isinstance(c, ast.Constant) and isinstance(c.value, str)
-                }
+                found |= constants(node.value)
+            elif isinstance(node, ast.Call) and node.args and called(node) in BY_POSITION:
+                found |= constants(node.args[0])
     return {slug for slug in found if SLUG.fullmatch(slug)}
+
+
+def constants(node: ast.AST) -> set[str]:
+    return {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+
+
+def called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
 def documented() -> set[str]:
