@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from retest.decision.decide import JudgedMetric, Scores
+from retest.decision.decide import JudgedMetric, Scores, on_test_scale
 from retest.domain.comparison import CaseChange, CaseLabel, ChangedCase
 from retest.domain.run import RunMetric
 from retest.stats.case_labels import MAX_FALSE_SHARE, label_cases
 from retest.stats.pairs import PairedScores, paired_scores
-from retest.stats.scales import oriented
 from retest.stats.several_metrics import benjamini_hochberg
 from retest.stats.single_cases import single_case_test
 
@@ -118,9 +117,8 @@ def _by_relabelling(judged: JudgedMetric, ids: Sequence[str], seed: int) -> _Fou
 
 
 def _swapped(judged: JudgedMetric, ids: Sequence[str]) -> PairedScores:
-    """Return the pairs with the sides exchanged, so that what got better is what got worse; ranks need no logarithms."""
-    scores = judged.scores
-    before, after = oriented(scores.baseline, scores.direction), oriented(scores.candidate, scores.direction)
+    """Return the pairs with the sides exchanged, so that what got better is what got worse."""
+    before, after = on_test_scale(judged.scores)
     return paired_scores([_known(after[case_id]) for case_id in ids], [_known(before[case_id]) for case_id in ids])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from retest.domain.catalog import Scale
@@ -10,11 +10,13 @@ from retest.domain.comparison import MetricComparison
 from retest.domain.suite import Direction
 from retest.stats.compare import compare
 from retest.stats.missing_samples import delta_bounds
+from retest.stats.pairing import RunMapping
 from retest.stats.result import PairedComparison
 from retest.stats.scales import log_floor, log_margin, log_scores, oriented, relative_change
 from retest.stats.together import JudgedTogether, judge_together
 
 Scores = Mapping[str, Sequence[float | None]]
+TestScores = Mapping[Hashable, Sequence[float | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +91,11 @@ def _compare(scores: MetricScores, policy: Policy) -> tuple[MetricScores, Paired
 
 
 def _compare_sides(scores: MetricScores, policy: Policy) -> PairedComparison:
-    baseline, candidate, margin = scores.baseline, scores.candidate, scores.margin
-    if scores.scale == "log":
-        floor = log_floor(baseline, candidate)
-        baseline, candidate = log_scores(baseline, floor=floor), log_scores(candidate, floor=floor)  # type: ignore[assignment] # keys stay texts
-        margin = None if margin is None else log_margin(margin)
+    baseline, candidate = on_test_scale(scores)
+    margin = scores.margin if scores.margin is None or scores.scale == "linear" else log_margin(scores.margin)
     return compare(
-        oriented(baseline, scores.direction),
-        oriented(candidate, scores.direction),
+        baseline,
+        candidate,
         margin=margin,
         alpha=policy.alpha,
         width=scores.width,
@@ -104,6 +103,20 @@ def _compare_sides(scores: MetricScores, policy: Policy) -> PairedComparison:
         seed=policy.seed,
         case_share=policy.case_share,
     )
+
+
+def on_test_scale(scores: MetricScores) -> tuple[TestScores, TestScores]:
+    """Return both sides as they are tested: higher is better, ratios as logarithms.
+
+    Raises:
+        ValueError: where a score is negative on a log scale.
+    """
+    baseline: RunMapping = scores.baseline
+    candidate: RunMapping = scores.candidate
+    if scores.scale == "log":
+        floor = log_floor(baseline, candidate)
+        baseline, candidate = log_scores(baseline, floor=floor), log_scores(candidate, floor=floor)
+    return oriented(baseline, scores.direction), oriented(candidate, scores.direction)
 
 
 def _in_words(scores: MetricScores, pair: PairedComparison, judged: JudgedTogether) -> MetricComparison:

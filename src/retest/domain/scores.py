@@ -41,6 +41,7 @@ class ArmCalls:
         errors: case id -> samples without an answer, where there are any.
         models, fingerprints: as the provider returned them.
         oldest, newest: when the answers came in; None where there is none.
+        identical_repeats: cases were repeated, and no answer ever differs from the first of its case.
     """
 
     answers: Mapping[str, Sequence[CallFigures]] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class ArmCalls:
     fingerprints: tuple[str, ...] = ()
     oldest: datetime | None = None
     newest: datetime | None = None
+    identical_repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from retest.domain.case import Case
 from retest.store.engine import Database
-from retest.store.payloads import decode_json, decode_optional, decode_time
+from retest.store.payloads import decode_json, decode_optional, decode_text, decode_time
 from retest.store.records import SampleCall
 from retest.store.run_headers import decode_case
-from retest.store.tables import blobs, responses, run_cases, samples
+from retest.store.sample_queries import RunParts, metric_number
+from retest.store.tables import blobs, responses, run_cases, samples, scores
 
 _PAGE = 5_000  # cases read at once
 
@@ -65,6 +66,18 @@ def iter_calls(database: Database, number: int, arm: int) -> Iterator[SampleCall
         first += _PAGE
         if last_case is None or first > last_case:
             return
+
+
+def read_failures(connection: sa.Connection, parts: RunParts, metric: str, arm: int) -> list[tuple[int, int, str]]:
+    """Return case index, sample index and kind of failure of every sample that a metric could not score.
+
+    Raises:
+        UsageError: the run has no such metric.
+    """
+    query = sa.select(scores.c.case, scores.c.sample, scores.c.failure).where(
+        scores.c.metric == metric_number(parts, metric), scores.c.arm == arm, scores.c.failure.is_not(None)
+    )
+    return [(case, sample, decode_text(kind)) for case, sample, kind in connection.execute(query)]
 
 
 def _call(row: Any) -> SampleCall:

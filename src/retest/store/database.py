@@ -17,7 +17,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.prompt import Message
 from retest.domain.run import Run, RunCounts, RunStatus
 from retest.errors import RetestError
-from retest.store.comparison_queries import iter_calls, iter_cases
+from retest.store.comparison_queries import iter_calls, iter_cases, read_failures
 from retest.store.engine import Database, open_database
 from retest.store.ledger import StoredLedger
 from retest.store.liveness import this_observer
@@ -25,7 +25,15 @@ from retest.store.maintenance import clean_up, delete_run, shrink
 from retest.store.migrations import ensure_schema
 from retest.store.owners import beat, forget_owner, is_alive
 from retest.store.payloads import decode_optional, encode_text
-from retest.store.records import CleanupReport, RunFilter, SampleCall, SampleFilter, SearchFilter, SearchHit, StoredSample
+from retest.store.records import (
+    CleanupReport,
+    RunFilter,
+    SampleCall,
+    SampleFilter,
+    SearchFilter,
+    SearchHit,
+    StoredSample,
+)
 from retest.store.run_queries import find_run_number, find_unfinished, list_runs, load_runs
 from retest.store.run_writer import StoredRunWriter
 from retest.store.runs import RunUpdate, change_run, change_tags, next_draw, open_run, set_metadata
@@ -235,6 +243,16 @@ class Store:
         """
         parts = self._parts(run)
         return iter_calls(self._database, parts.number, arm_index(parts, arm))
+
+    def metric_failures(self, run: str, metric: str, arm: str) -> list[tuple[int, int, str]]:
+        """Return (case index, sample index, kind) of every sample that a metric could not score.
+
+        Raises:
+            UsageError: there is no such run, metric or arm.
+        """
+        parts = self._parts(run)
+        with self._database.reading() as connection:
+            return read_failures(connection, parts, metric, arm_index(parts, arm))
 
     def search(self, text: str, wanted: SearchFilter | None = None) -> Iterator[SearchHit]:
         """Yield the samples whose output or error message contains the text, newest run first."""

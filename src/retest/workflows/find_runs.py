@@ -1,0 +1,86 @@
+"""Finds the runs that a person names: by id, tag, ``latest``, or as the n-th before one of them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from retest.domain.run import Run
+from retest.errors import NothingToJudgeError, Problem
+
+if TYPE_CHECKING:
+    from retest.store.database import Store
+
+_BEFORE = re.compile(r"(?P<name>.*)~(?P<steps>\d{1,6})", re.DOTALL)
+_RECENT = 100  # runs of a suite looked at before all are
+
+
+def find_run(store: Store, name: str) -> Run:
+    """Return a run by id, start of an id, tag, ``latest``; ``NAME~2`` is the second run of its suite before it.
+
+    Raises:
+        UsageError: no run, or several, are called so.
+        NothingToJudgeError: the suite has no run that far back.
+    """
+    match = _BEFORE.fullmatch(name)
+    if match is None:
+        return store.get_run(name)
+    return earlier_run(store, store.get_run(match["name"] or "latest"), int(match["steps"]))
+
+
+def earlier_run(store: Store, run: Run, steps: int) -> Run:
+    """Return the run of the same suite that was made so many runs before this one.
+
+    Raises:
+        NothingToJudgeError: there is none that far back.
+    """
+    for limit in (_RECENT, None):
+        runs = _runs_of_suite(store, run.suite, limit)
+        place = next((index for index, other in enumerate(runs) if other.run_id == run.run_id), None)
+        if place is not None and place + steps < len(runs):
+            return runs[place + steps]
+    raise NothingToJudgeError(
+        Problem(
+            slug="diff-no-earlier-run",
+            message=f"suite {run.suite} has no run {_steps(steps)} before {run.run_id}",
+            details=(f"it has {len(runs)} in this store",),
+            fix=f"run it again: retest run {run.suite_path}",
+        )
+    )
+
+
+def _steps(steps: int) -> str:
+    return "1 step" if steps == 1 else f"{steps} steps"
+
+
+def _runs_of_suite(store: Store, suite: str, limit: int | None) -> list[Run]:
+    from retest.store.records import RunFilter
+
+    return [run for run in store.list_runs(RunFilter(suite=suite, limit=limit)) if run.suite == suite]
+
+
+def find_pair(store: Store, baseline: str | None, candidate: str | None) -> tuple[Run, Run]:
+    """Return the runs to compare; by default the latest, and the one of its suite before it.
+
+    Only the baseline given: the latest run of its suite is the candidate.
+
+    Raises:
+        UsageError: no run, or several, are called so.
+        NothingToJudgeError: the suite has one run only.
+    """
+    if baseline is None:
+        latest = find_run(store, candidate or "latest")
+        return earlier_run(store, latest, 1), latest
+    first = find_run(store, baseline)
+    if candidate is not None:
+        return first, find_run(store, candidate)
+    latest = _runs_of_suite(store, first.suite, _RECENT)[0]
+    if latest.run_id == first.run_id:
+        raise NothingToJudgeError(
+            Problem(
+                slug="diff-no-later-run",
+                message=f"{first.run_id} is the latest run of suite {first.suite}: nothing came after it",
+                fix=f"name the run to compare it with, or `retest diff {first.run_id}~1 {first.run_id}`",
+            )
+        )
+    return first, latest
