@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# Without compiled files each of the tests' many `retest` processes would compile its imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo demo-live test test-full lint bench clean debian-packages
 
 $(BIN)/python:

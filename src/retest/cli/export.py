@@ -68,7 +68,8 @@ def _rows(store: Store, run: Run, arm: str | None) -> Iterator[dict[str, Any]]:
 
     for sample in pick_samples(store, run, SampleWish(arm=arm)):
         spec = run.arms[sample.arm_index]
-        yield export_row(sample.case, spec, sample.sample_index, sample.outcome, sample.scores)
+        scores = {metric.name: sample.scores.get(metric.name) for metric in run.metrics}
+        yield export_row(sample.case, spec, sample.sample_index, sample.outcome, scores)
 
 
 def _only(rows: Iterator[dict[str, Any]], fields: str) -> Iterator[dict[str, Any]]:

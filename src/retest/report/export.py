@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 from retest.domain.case import Case
 from retest.domain.run import RunArm
-from retest.domain.sample import CallError, CallOutcome, Response, Score, ScoreOutcome
+from retest.domain.sample import CallError, CallOutcome, MetricFailure, Response, Score, ScoreOutcome
 from retest.errors import missing_extra
 from retest.report.escape import visible
 
@@ -24,9 +24,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export_row(
-    case: Case, arm: RunArm, sample_index: int, outcome: CallOutcome, scores: Mapping[str, ScoreOutcome]
+    case: Case, arm: RunArm, sample_index: int, outcome: CallOutcome, scores: Mapping[str, ScoreOutcome | None]
 ) -> Row:
-    """Return one sample as a row; the keys are the same for answers and errors."""
+    """Return one sample as a row; the keys are the same for answers and errors.
+
+    Args:
+        case: as the run saw it.
+        arm: that answered.
+        sample_index: number of the repeat.
+        outcome: the answer, or the error in its place.
+        scores: one entry per metric of the run, None where there is no score.
+    """
     row: Row = {
         "case_id": case.case_id,
         "sample_index": sample_index,
@@ -37,7 +45,7 @@ def export_row(
     row |= _outcome_fields(outcome)
     row["scores"] = {name: score.value if isinstance(score, Score) else None for name, score in scores.items()}
     row["metric_failures"] = {
-        name: f"{score.kind}: {score.message}" for name, score in scores.items() if not isinstance(score, Score)
+        name: f"{score.kind}: {score.message}" for name, score in scores.items() if isinstance(score, MetricFailure)
     }
     row |= {
         "expected": case.expected,
