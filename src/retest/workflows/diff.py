@@ -1,0 +1,298 @@
+"""Compares two runs: what is comparable first, then one verdict per metric, then the cases behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retest.decision.align import (
+    ArmSide,
+    CasePairs,
+    MetricPlan,
+    arm_differences,
+    blocked_by,
+    pair_arms,
+    pair_cases,
+    plan_metrics,
+    run_differences,
+    unsampled,
+)
+from retest.decision.changed_cases import find_changed_cases
+from retest.decision.decide import JudgedMetric, MetricScores, Policy, judge_metrics
+from retest.decision.slices import compare_slices
+from retest.domain.comparison import (
+    Answer,
+    ArmComparison,
+    ChangedCase,
+    ComparedRun,
+    PromptChange,
+    RunComparison,
+)
+from retest.domain.json_value import content_hash
+from retest.domain.run import Run, RunArm
+from retest.domain.scores import ArmCalls, CaseScores, RunScores
+from retest.domain.suite import GatePolicy
+from retest.workflows.changed_answers import attach_answers
+from retest.workflows.compare_usage import compare_usage
+from retest.workflows.read_scores import read_run_scores
+from retest.workflows.renewed_scores import Renewed, renew_scores
+from retest.workflows.stored_gate import read_stored_gate
+
+if TYPE_CHECKING:
+    from retest.store.database import Store
+
+OLD_AFTER = timedelta(days=30)
+"""Age of the baseline's answers past which providers have often changed a model behind its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffOptions:
+    """What a person asks of a comparison.
+
+    Attributes:
+        arms: names of the arms to pair, baseline's and candidate's; None pairs arms of equal name.
+        metrics: only these; none means all.
+        limit: changed cases to show with their answers, for each pair of arms.
+    """
+
+    arms: tuple[str, str] | None = None
+    metrics: tuple[str, ...] = ()
+    limit: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One side of a comparison: its scores, and where its stored outputs are; None where only scores are known."""
+
+    scores: RunScores
+    store: Store | None = None
+    run: Run | None = None
+
+
+def stored_side(store: Store, run: Run) -> Side:
+    """Return a stored run as one side of a comparison."""
+    return Side(scores=read_run_scores(store, run), store=store, run=run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Both sides with what they have in common."""
+
+    baseline: Side
+    candidate: Side
+    pairs: CasePairs
+    plans: tuple[MetricPlan, ...]
+    gate: GatePolicy
+    renewed: Renewed = field(default_factory=Renewed)
+
+
+def diff_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Path, now: datetime) -> RunComparison:
+    """Compare two runs arm by arm.
+
+    Args:
+        baseline: the run compared against.
+        candidate: the run under test; its suite's gate gives alpha and margins.
+        options: which arms and metrics.
+        cwd: where the suite's path starts, for metrics that must be built again.
+        now: for the age of the baseline's answers.
+
+    Raises:
+        UsageError: an arm or metric that is asked for is in neither run.
+    """
+    before, after = baseline.scores, candidate.scores
+    pairs = pair_cases(before.cases, after.cases)
+    arms = pair_arms(before, after, options.arms)
+    sides = Sides(
+        baseline=baseline,
+        candidate=candidate,
+        pairs=pairs,
+        plans=plan_metrics(before, after, pairs, options.metrics),
+        gate=GatePolicy() if candidate.run is None else read_stored_gate(candidate.run),
+    )
+    renewed = renew_scores(baseline, candidate, sides.plans, pairs, arms.pairs, cwd=cwd)
+    compared = [_compare_arms(replace(sides, renewed=renewed), first, second, options) for first, second in arms.pairs]
+    age = _age(before, [first for first, _ in arms.pairs], now)
+    return RunComparison(
+        baseline=_compared_run(before),
+        candidate=_compared_run(after),
+        arms=tuple(compared),
+        differences=run_differences(before, after, pairs),
+        prompts=tuple(_prompt_changes(arms.pairs)),
+        unpaired_arms=arms.unpaired,
+        age_days=None if age is None else age / timedelta(days=1),
+        warnings=tuple(_warnings(sides, arms.pairs, age)),
+    )
+
+
+def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOptions) -> ArmComparison:
+    before, after = sides.baseline.scores, sides.candidate.scores
+    calls_before, calls_after = before.calls.get(first.name, ArmCalls()), after.calls.get(second.name, ArmCalls())
+    differences, silent = arm_differences(
+        ArmSide(arm=first, calls=calls_before), ArmSide(arm=second, calls=calls_after), sides.gate.require_same
+    )
+    blocked = blocked_by(differences)
+    scores = [_metric_scores(sides, plan, first, second, blocked) for plan in sides.plans]
+    left_out = unsampled(
+        sides.pairs, {"baseline": _scored(scores, "baseline"), "candidate": _scored(scores, "candidate")}
+    )
+    clusters = {**(before.clusters() or {}), **(after.clusters() or {})} or None
+    policy = Policy(
+        alpha=sides.gate.alpha, case_share=sides.gate.case_share, seed=_seed(sides, first, second), clusters=clusters
+    )
+    judged = judge_metrics(scores, policy)
+    missing = {case.case_id for case in left_out}
+    paired = [case_id for case_id in sides.pairs.paired if case_id not in missing]
+    usage = compare_usage(calls_before, calls_after, paired) if blocked is None else (None, None)
+    comparison = ArmComparison(
+        baseline=first.name,
+        candidate=second.name,
+        metrics=tuple(metric.comparison for metric in judged),
+        differences=differences,
+        slices=compare_slices(judged, {case_id: after.cases[case_id] for case_id in paired}),
+        baseline_usage=usage[0],
+        candidate_usage=usage[1],
+        n_cases=len(paired) if blocked is None else 0,
+        unpaired=(*sides.pairs.unpaired, *(left_out if blocked is None else ())),
+        notes=(*silent, *_repeat_notes(sides, first, second)),
+    )
+    return _with_cases(comparison, sides, judged, options.limit)
+
+
+def _metric_scores(sides: Sides, plan: MetricPlan, first: RunArm, second: RunArm, blocked: str | None) -> MetricScores:
+    metric, own = plan.metric, sides.gate.metrics.get(plan.metric.name)
+    renewed = sides.renewed.of(metric.name)
+    refusal = blocked or plan.refusal or renewed.refusal
+    paired: Sequence[str] = () if refusal else sides.pairs.paired
+    return MetricScores(
+        metric=metric.name,
+        baseline=_paired_scores(sides.baseline.scores, first.name, metric.name, paired, renewed.baseline),
+        candidate=_paired_scores(sides.candidate.scores, second.name, metric.name, paired, renewed.candidate),
+        direction=metric.direction,
+        scale=metric.scale,
+        low=metric.low,
+        high=metric.high,
+        margin=None if own is None else own.margin,
+        note=refusal or renewed.note,
+    )
+
+
+def _paired_scores(
+    run: RunScores, arm: str, metric: str, paired: Sequence[str], renewed: Mapping[str, CaseScores]
+) -> CaseScores:
+    """Return the scores of the paired cases; those made anew stand in the place of the stored ones."""
+    stored = run.scores.get(arm, {}).get(metric, {})
+    anew = renewed.get(arm, {})
+    return {
+        case_id: anew[case_id] if case_id in anew else stored[case_id]
+        for case_id in paired
+        if case_id in anew or case_id in stored
+    }
+
+
+def _scored(scores: Sequence[MetricScores], side: str) -> frozenset[str]:
+    """Return the cases with a score of any metric on a side."""
+    return frozenset(
+        case_id
+        for metric in scores
+        for case_id, samples in (metric.baseline if side == "baseline" else metric.candidate).items()
+        if any(score is not None for score in samples)
+    )
+
+
+def _with_cases(comparison: ArmComparison, sides: Sides, judged: Sequence[JudgedMetric], limit: int) -> ArmComparison:
+    changed = find_changed_cases(
+        [(metric, plan.metric) for metric, plan in zip(judged, sides.plans, strict=True)],
+        seed=0,
+    )
+    shown = changed.cases[:limit]
+    return replace(
+        comparison,
+        changed=tuple(_with_answers(case, comparison, sides) for case in shown),
+        n_worse=changed.count("newly_failing", "worse"),
+        n_better=changed.count("newly_passing", "better"),
+        flaky=changed.flaky,
+    )
+
+
+def _with_answers(case: ChangedCase, comparison: ArmComparison, sides: Sides) -> ChangedCase:
+    before, after = sides.baseline, sides.candidate
+    metric = next(plan.metric for plan in sides.plans if plan.metric.name == case.changes[0].metric)
+    return attach_answers(
+        case,
+        metric,
+        _reader(before, comparison.baseline, case.case_id),
+        _reader(after, comparison.candidate, case.case_id),
+    )
+
+
+def _reader(side: Side, arm: str, case_id: str) -> Callable[[str], list[tuple[Answer, float | None]]]:
+    def read(metric: str) -> list[tuple[Answer, float | None]]:
+        from retest.workflows.changed_answers import read_answers
+
+        if side.store is None or side.run is None:
+            return []
+        return read_answers(side.store, side.run, (arm, case_id), metric)
+
+    return read
+
+
+def _seed(sides: Sides, first: RunArm, second: RunArm) -> int:
+    """Return a seed made from what is compared: the same two runs, in either order, always give the same verdict."""
+    before, after = sides.baseline.scores, sides.candidate.scores
+    parts = sorted([f"{before.fingerprint} {first.prompt_hash}", f"{after.fingerprint} {second.prompt_hash}"])
+    return int(content_hash(parts)[:8], 16)
+
+
+def _compared_run(run: RunScores) -> ComparedRun:
+    oldest = [calls.oldest for calls in run.calls.values() if calls.oldest is not None]
+    return ComparedRun(
+        label=run.label,
+        suite=run.suite,
+        started_at=run.started_at,
+        status=run.status,
+        revision=run.revision,
+        oldest_answer=min(oldest, default=None),
+    )
+
+
+def _age(baseline: RunScores, arms: Sequence[RunArm], now: datetime) -> timedelta | None:
+    oldest = [moment for arm in arms if (moment := baseline.calls.get(arm.name, ArmCalls()).oldest) is not None]
+    return now - min(oldest) if oldest else None
+
+
+def _prompt_changes(pairs: Sequence[tuple[RunArm, RunArm]]) -> Iterator[PromptChange]:
+    """Yield each prompt that changed, once, however many arms use it."""
+    seen: set[tuple[str, str]] = set()
+    for first, second in pairs:
+        hashes = (first.prompt_hash, second.prompt_hash)
+        if first.prompt_hash != second.prompt_hash and hashes not in seen:
+            seen.add(hashes)
+            yield PromptChange(
+                name=second.prompt_name,
+                before=first.prompt_source,
+                after=second.prompt_source,
+                before_path=first.prompt_path,
+                after_path=second.prompt_path,
+            )
+
+
+def _warnings(sides: Sides, pairs: Sequence[tuple[RunArm, RunArm]], age: timedelta | None) -> Iterator[str]:
+    before, after = sides.baseline.scores, sides.candidate.scores
+    if before.label == after.label and all(first.name == second.name for first, second in pairs):
+        yield "both sides are the same run"
+    for name, run in (("baseline", before), ("candidate", after)):
+        if run.status != "complete":
+            yield f"the {name} {run.label} is {run.status}: samples are missing that it planned"
+    if age is not None and age > OLD_AFTER:
+        days = f"{age.days} days old"
+        yield f"the baseline's answers are up to {days}; the model behind the name may have changed since: run it anew"
+
+
+def _repeat_notes(sides: Sides, first: RunArm, second: RunArm) -> Iterator[str]:
+    for name, run, arm in (("baseline", sides.baseline.scores, first), ("candidate", sides.candidate.scores, second)):
+        calls = run.calls.get(arm.name, ArmCalls())
+        if calls.identical_repeats and arm.params.get("temperature") != 0:
+            yield f"the {name}'s repeats never differ: copies of one answer say no more than one answer"

@@ -1,0 +1,172 @@
+"""Which scores of two runs must be made anew before they compare, and those scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from retest.decision.align import CasePairs, MetricPlan
+from retest.domain.case import Case
+from retest.domain.run import Run, RunArm
+from retest.domain.scores import CaseScores, RunScores
+from retest.metrics.base import Metric
+
+if TYPE_CHECKING:
+    from retest.store.database import Store
+
+
+class SideLike(Protocol):
+    """One side of a comparison; without a store nothing of it can be scored anew."""
+
+    @property
+    def scores(self) -> RunScores:
+        """Return its scores."""
+        ...
+
+    @property
+    def store(self) -> Store | None:
+        """Return where its outputs are."""
+        ...
+
+    @property
+    def run(self) -> Run | None:
+        """Return the stored run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewedMetric:
+    """One metric's scores made anew, by arm; `refusal` says why that was impossible, `note` what was done."""
+
+    baseline: Mapping[str, CaseScores] = field(default_factory=dict)
+    candidate: Mapping[str, CaseScores] = field(default_factory=dict)
+    note: str | None = None
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """All that was scored anew, by metric."""
+
+    metrics: Mapping[str, RenewedMetric] = field(default_factory=dict)
+
+    def of(self, metric: str) -> RenewedMetric:
+        """Return what was scored anew of a metric: nothing, for most."""
+        return self.metrics.get(metric, RenewedMetric())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """A metric to score with; `both`: its definition is neither run's, so that both sides need it."""
+
+    plan: MetricPlan
+    metric: Metric[Any]
+    both: bool
+
+
+def renew_scores(
+    baseline: SideLike,
+    candidate: SideLike,
+    plans: Sequence[MetricPlan],
+    pairs: CasePairs,
+    arms: Sequence[tuple[RunArm, RunArm]],
+    *,
+    cwd: Path,
+) -> Renewed:
+    """Score stored outputs anew where a metric's definition or a case's expected answer changed.
+
+    Both sides end up judged by the candidate's definition against the candidate's expected answers.
+    """
+    wanted = [plan for plan in plans if plan.rescoring != "none" and plan.refusal is None and pairs.paired]
+    if not wanted:
+        return Renewed()
+    base_dir = (cwd / candidate.scores.suite_path).parent
+    done: dict[str, RenewedMetric] = {}
+    with ExitStack() as stack:
+        tasks: list[_Task] = []
+        for plan in wanted:
+            task = _build(plan, base_dir)
+            if isinstance(task, RenewedMetric):
+                done[plan.metric.name] = task
+            else:
+                stack.callback(task.metric.close)
+                tasks.append(task)
+        if tasks:
+            done |= _score(baseline, candidate, tasks, pairs, arms)
+    return Renewed(metrics=done)
+
+
+def _build(plan: MetricPlan, base_dir: Path) -> _Task | RenewedMetric:
+    from retest.workflows.score_again import Unbuildable, rebuild_metric
+
+    built = rebuild_metric(plan.metric, base_dir)
+    why = "its definition changed" if plan.rescoring == "baseline" else "expected answers changed"
+    if isinstance(built, Unbuildable):
+        return RenewedMetric(refusal=f"{why}, and it cannot be scored anew: {built.reason}")
+    return _Task(plan=plan, metric=built, both=built.signature() != plan.metric.signature)
+
+
+def _score(
+    baseline: SideLike,
+    candidate: SideLike,
+    tasks: Sequence[_Task],
+    pairs: CasePairs,
+    arms: Sequence[tuple[RunArm, RunArm]],
+) -> dict[str, RenewedMetric]:
+    cases = _candidate_cases(candidate, pairs)
+    if baseline.run is None or cases is None:
+        reason = "it must be scored anew, and the outputs are not stored"
+        return {task.plan.metric.name: RenewedMetric(refusal=reason) for task in tasks}
+    whole = [task for task in tasks if task.both or task.plan.rescoring == "baseline"]
+    partly = [task for task in tasks if task not in whole]
+    first, second = [arm.name for arm, _ in arms], [arm.name for _, arm in arms]
+    before = _side_scores(baseline, first, whole, cases)
+    before |= _side_scores(baseline, first, partly, {case_id: cases[case_id] for case_id in pairs.reworded})
+    after = _side_scores(candidate, second, [task for task in whole if task.both], cases)
+    return {
+        task.plan.metric.name: RenewedMetric(
+            baseline=before.get(task.plan.metric.name, {}),
+            candidate=after.get(task.plan.metric.name, {}),
+            note=_note(task, pairs),
+        )
+        for task in tasks
+    }
+
+
+def _candidate_cases(candidate: SideLike, pairs: CasePairs) -> dict[str, Case] | None:
+    if candidate.store is None or candidate.run is None:
+        return None
+    paired = set(pairs.paired)
+    return {
+        case.case_id: case for _, case in candidate.store.iter_cases(candidate.run.run_id) if case.case_id in paired
+    }
+
+
+def _side_scores(
+    side: SideLike, arms: Sequence[str], tasks: Sequence[_Task], cases: Mapping[str, Case]
+) -> dict[str, dict[str, CaseScores]]:
+    """Return metric -> arm -> scores made anew of one side."""
+    from retest.workflows.score_again import Outputs, score_outputs
+
+    if not tasks or side.store is None or side.run is None:
+        return {}
+    metrics = {task.plan.metric.name: task.metric for task in tasks}
+    found: dict[str, dict[str, CaseScores]] = {name: {} for name in metrics}
+    for arm in dict.fromkeys(arms):
+        outputs = Outputs(store=side.store, run=side.run, arm=arm, case_ids=cases.keys())
+        for name, scores in score_outputs(outputs, metrics, cases).items():
+            found[name][arm] = scores
+    return found
+
+
+def _note(task: _Task, pairs: CasePairs) -> str:
+    if task.both:
+        return "scored anew on both sides from the stored outputs, by today's definition"
+    if task.plan.rescoring == "baseline":
+        return "the baseline was scored anew from its stored outputs, by the candidate's definition"
+    n_cases = len(pairs.reworded)
+    changed = "1 expected answer changed" if n_cases == 1 else f"{n_cases} expected answers changed"
+    return f"{changed}: there the baseline was scored anew from its stored outputs"
