@@ -8,28 +8,10 @@ from typing import Literal
 from retest.domain.suite import GatePolicy
 from retest.domain.summary import ArmSummary, LimitResult, MetricSummary, RunSummary
 from retest.errors import ExitCode, worst_exit_code
+from retest.stats.intervals import Interval
+from retest.stats.threshold import ThresholdVerdict, judge_maximum, judge_minimum
 
 Judgement = Literal["pass", "fail", "inconclusive"]
-
-
-def judge_minimum(minimum: float, low: float | None, high: float | None) -> Judgement:
-    """Return whether a mean is at least `minimum`: surely below fails, surely at or above passes.
-
-    Args:
-        minimum: the limit.
-        low: lower end of the mean's interval, None where nothing bounds it.
-        high: upper end of the interval.
-    """
-    if low is not None and low >= minimum:
-        return "pass"
-    if high is not None and high < minimum:
-        return "fail"
-    return "inconclusive"
-
-
-def judge_maximum(maximum: float, low: float | None, high: float | None) -> Judgement:
-    """Return whether a mean is at most `maximum`; see `judge_minimum`."""
-    return judge_minimum(-maximum, None if high is None else -high, None if low is None else -low)
 
 
 def judge_limits(arms: Sequence[ArmSummary], gate: GatePolicy) -> tuple[LimitResult, ...]:
@@ -45,7 +27,7 @@ def judge_limits(arms: Sequence[ArmSummary], gate: GatePolicy) -> tuple[LimitRes
 
 def _metric_limits(arm: str, metric: MetricSummary, gate: GatePolicy) -> Iterator[LimitResult]:
     limits = gate.metrics[metric.name]
-    for kind, value, judge in (("min", limits.min, judge_minimum), ("max", limits.max, judge_maximum)):
+    for kind, value in (("min", limits.min), ("max", limits.max)):
         if value is not None:
             yield LimitResult(
                 arm=arm,
@@ -55,8 +37,22 @@ def _metric_limits(arm: str, metric: MetricSummary, gate: GatePolicy) -> Iterato
                 mean=metric.mean,
                 low=metric.low,
                 high=metric.high,
-                judgement="inconclusive" if metric.mean is None else judge(value, metric.low, metric.high),
+                judgement=judge_limit(kind, value, metric),
             )
+
+
+def judge_limit(kind: str, value: float, metric: MetricSummary) -> Judgement:
+    """Return whether a mean keeps a limit: surely beyond it fails, surely within it passes, else inconclusive."""
+    if metric.mean is None:
+        return "inconclusive"
+    interval = Interval(mean=metric.mean, low=metric.low, high=metric.high, n_cases=metric.n_cases)
+    if kind == "min":
+        return _MINIMUM[judge_minimum(interval, value)]
+    return _MAXIMUM[judge_maximum(interval, value)]
+
+
+_MINIMUM: dict[ThresholdVerdict, Judgement] = {"above": "pass", "below": "fail", "inconclusive": "inconclusive"}
+_MAXIMUM: dict[ThresholdVerdict, Judgement] = {"below": "pass", "above": "fail", "inconclusive": "inconclusive"}
 
 
 def run_exit_code(summary: RunSummary, gate: GatePolicy, planned: int) -> ExitCode:

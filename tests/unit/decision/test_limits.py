@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retest.decision.limits import judge_maximum, judge_minimum, run_exit_code
+from retest.decision.limits import judge_limit, run_exit_code
 from retest.domain.suite import GatePolicy
 from retest.domain.summary import ArmSummary, LimitResult, MetricSummary, RunSummary
 from retest.errors import ExitCode, worst_exit_code
@@ -27,7 +27,7 @@ from retest.errors import ExitCode, worst_exit_code
 )
 def test_a_minimum_is_judged_by_the_interval(minimum: float, low: float, high: float, expected: str) -> None:
     """Below for sure fails, above passes, else inconclusive."""
-    assert judge_minimum(minimum, low, high) == expected
+    assert judge_limit("min", minimum, metric(low=low, high=high)) == expected
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_minimum_is_judged_by_the_interval(minimum: float, low: float, high: f
 )
 def test_a_maximum_is_the_mirror_image(maximum: float, low: float, high: float, expected: str) -> None:
     """Above for sure fails."""
-    assert judge_maximum(maximum, low, high) == expected
+    assert judge_limit("max", maximum, metric(low=low, high=high)) == expected
 
 
 def metric(**changes: Any) -> MetricSummary:
