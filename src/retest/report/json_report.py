@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 
-from retest.domain.comparison import ArmComparison
+from retest.domain.comparison import ArmComparison, ComparedRun, MetricComparison, RunComparison
 from retest.domain.run import Run
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary
 from retest.errors import ExitCode, Problem
@@ -115,6 +115,64 @@ def comparison_document(comparison: ArmComparison) -> dict[str, object]:
         "candidate": comparison.candidate,
         "metrics": {metric.metric: dataclasses.asdict(metric) for metric in comparison.metrics},
     }
+
+
+def run_comparison_document(comparison: RunComparison, code: ExitCode) -> dict[str, object]:
+    """Return two compared runs: everything per pair of arms, and `metrics` at the top level where there is one pair.
+
+    Pairs of arms stand under the candidate's name.
+    """
+    document: dict[str, object] = {
+        "baseline": _side_document(comparison.baseline),
+        "candidate": _side_document(comparison.candidate),
+        "exit_code": int(code),
+        "comparable": comparison.is_comparable,
+        "age_days": comparison.age_days,
+        "warnings": list(comparison.warnings),
+        "differences": [dataclasses.asdict(difference) for difference in comparison.differences],
+        "unpaired_arms": list(comparison.unpaired_arms),
+        "prompts": [dataclasses.asdict(prompt) for prompt in comparison.prompts],
+        "arms": {arm.candidate: _arm_comparison_document(arm) for arm in comparison.arms},
+    }
+    if len(comparison.arms) == 1:
+        document["metrics"] = _arm_comparison_document(comparison.arms[0])["metrics"]
+    return document
+
+
+def _side_document(run: ComparedRun) -> dict[str, object]:
+    return {
+        "run": run.label,
+        "suite": run.suite,
+        "status": run.status,
+        "started_at": run.started_at.isoformat(),
+        "git_commit": run.revision,
+        "oldest_answer": run.oldest_answer.isoformat() if run.oldest_answer else None,
+    }
+
+
+def _arm_comparison_document(arm: ArmComparison) -> dict[str, object]:
+    usage = (arm.baseline_usage, arm.candidate_usage)
+    return {
+        "baseline": arm.baseline,
+        "candidate": arm.candidate,
+        "metrics": {metric.metric: _verdict_document(metric) for metric in arm.metrics},
+        "n_cases": arm.n_cases,
+        "differences": [dataclasses.asdict(difference) for difference in arm.differences],
+        "slices": [dataclasses.asdict(part) for part in arm.slices],
+        "n_worse": arm.n_worse,
+        "n_better": arm.n_better,
+        "changed": [dataclasses.asdict(case) for case in arm.changed],
+        "flaky": list(arm.flaky),
+        "usage": [None if side is None else dataclasses.asdict(side) for side in usage],
+        "unpaired": [dataclasses.asdict(case) for case in arm.unpaired],
+        "notes": list(arm.notes),
+    }
+
+
+def _verdict_document(metric: MetricComparison) -> dict[str, object]:
+    document = dataclasses.asdict(metric)
+    del document["metric"]
+    return document
 
 
 def plan_document(plan: object) -> dict[str, object]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -21,57 +24,97 @@ _STYLE = {
 
 
 def comparison_parts(comparison: ArmComparison) -> list[RenderableType]:
-    """Return a headline and the table of verdicts."""
-    head = Text.assemble((one_line(comparison.candidate), "bold"), " against ", (one_line(comparison.baseline), "bold"))
-    notes = [note for metric in comparison.metrics if (note := _could_have_missed(metric)) is not None]
-    return [head, _table(comparison), *notes]
+    """Return a headline, the table of verdicts, and what could have been seen or missed."""
+    return [comparison_head(comparison), verdict_table(comparison.metrics), *verdict_notes(comparison.metrics)]
 
 
-def _table(comparison: ArmComparison) -> Table:
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    table.add_column("metric", overflow="fold")
-    for name in ("before", "after", "change", "95% interval", "p"):
+def comparison_head(comparison: ArmComparison) -> Text:
+    """Return which arm is compared with which."""
+    if comparison.candidate == comparison.baseline:
+        return Text(one_line(comparison.candidate), "bold")
+    return Text.assemble((one_line(comparison.candidate), "bold"), " against ", (one_line(comparison.baseline), "bold"))
+
+
+def verdict_table(metrics: Sequence[MetricComparison]) -> Table:
+    """Return one row a metric; the adjusted p has a column where several metrics are judged together."""
+    adjusted = sum(metric.verdict != "not_comparable" for metric in metrics) > 1
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("metric", overflow="fold", min_width=8)
+    for name in ("before", "after", "change", "95% interval", "p", *(("adj. p",) if adjusted else ())):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for metric in comparison.metrics:
+    for metric in metrics:
         table.add_row(
             Text(one_line(metric.metric)),
             format_value(metric.baseline_mean, low=metric.range_low, high=metric.range_high),
             format_value(metric.candidate_mean, low=metric.range_low, high=metric.range_high),
-            Text(_change(metric), "bold"),
+            Text(format_change(metric), "bold"),
             Text(_interval(metric), "dim"),
-            format_p(_shown_p(metric)),
+            *_p_cells(metric, adjusted=adjusted),
             Text(metric.verdict.replace("_", " "), _STYLE[metric.verdict]),
         )
     return table
 
 
-def _shown_p(metric: MetricComparison) -> float | None:
-    """Return the p-value behind the verdict: of the improvement where it is one, else adjusted, of the drop."""
-    if metric.verdict == "not_comparable":
-        return None
-    return metric.p_better if metric.verdict == "improved" else metric.p_adjusted
+def _p_cells(metric: MetricComparison, *, adjusted: bool) -> Iterator[str]:
+    """Yield the p-value behind the verdict: of the improvement where it is one (not adjusted), else of the drop."""
+    comparable = metric.verdict != "not_comparable"
+    improved = metric.verdict == "improved"
+    yield format_p((metric.p_better if improved else metric.p) if comparable else None)
+    if adjusted:
+        yield format_p(metric.p_adjusted if comparable and not improved else None)
 
 
-def _change(metric: MetricComparison) -> str:
+def format_change(metric: MetricComparison) -> str:
+    """Return the change in the metric's own terms: a difference, or per cent on a log scale."""
     if metric.scale == "log":
         return MISSING if metric.delta is None else f"{metric.delta:+.1%}"
     return format_signed(metric.delta, low=metric.range_low, high=metric.range_high)
 
 
 def _interval(metric: MetricComparison) -> str:
-    if metric.scale == "log" and metric.low is not None and metric.high is not None:
-        return f"[{metric.low:+.1%}, {metric.high:+.1%}]"
     if metric.low is None or metric.high is None:
         return MISSING
-    scale = (metric.range_low, metric.range_high)
-    return format_interval(metric.low, metric.high, scale=scale)
+    if metric.scale == "log":
+        return f"[{metric.low:+.1%}, {metric.high:+.1%}]"
+    return format_interval(metric.low, metric.high, scale=(metric.range_low, metric.range_high))
 
 
-def _could_have_missed(metric: MetricComparison) -> Text | None:
-    """Return what an inconclusive comparison could have missed."""
-    if metric.verdict != "inconclusive" or metric.mde is None:
+def verdict_notes(metrics: Sequence[MetricComparison]) -> list[Text]:
+    """Return per metric what the run could have seen, or missed, and what is odd about it."""
+    return [note for metric in metrics for note in _notes(metric)]
+
+
+def _notes(metric: MetricComparison) -> Iterator[Text]:
+    name = one_line(metric.metric)
+    if metric.note is not None:
+        style = "yellow" if metric.verdict == "not_comparable" else "dim"
+        yield Text(f"{name}: {one_line(metric.note)}", style)
+    seen = _visible_drop(metric)
+    if seen is not None:
+        yield Text(f"{name}: {seen}", "yellow" if metric.verdict == "inconclusive" else "dim")
+    if metric.missing_low is not None and metric.missing_high is not None:
+        ends = format_interval(metric.missing_low, metric.missing_high, scale=(metric.range_low, metric.range_high))
+        yield Text(f"{name}: samples are missing; with them the change lies within {ends}", "yellow")
+
+
+def _visible_drop(metric: MetricComparison) -> str | None:
+    """Return the smallest drop that would have been seen; for an inconclusive metric, what could have been missed."""
+    if metric.mde is None or metric.verdict == "not_comparable":
         return None
-    drop = f"{metric.mde:.1%}" if metric.scale == "log" else format_value(metric.mde, low=None)
     kind = "rise" if metric.direction == "lower" else "drop"
-    return Text(f"{one_line(metric.metric)}: a {kind} of less than {drop} could have been missed", "yellow")
+    missed = metric.verdict == "inconclusive"
+    if metric.scale == "linear" and metric.mde >= _width(metric):
+        return (
+            f"a {kind} of any size could have been missed" if missed else f"only luck sees a {kind} with so few cases"
+        )
+    size = f"{metric.mde:.1%}" if metric.scale == "log" else format_value(metric.mde, low=None)
+    if missed:
+        return f"a {kind} of less than {size} could have been missed"
+    return f"a {kind} of {size} is seen in 80 of 100 runs of this size"
+
+
+def _width(metric: MetricComparison) -> float:
+    if metric.range_low is None or metric.range_high is None:
+        return math.inf
+    return metric.range_high - metric.range_low
