@@ -78,16 +78,23 @@ def label_cases(
     Raises:
         ValueError: where the four have different lengths, or more passes than samples.
     """
-    like_a, like_b = _likelihood(passes_a, samples_a), _likelihood(passes_b, samples_b)
-    if like_a.shape != like_b.shape:
-        raise ValueError(f"both runs need the same cases: {len(like_a)} against {len(like_b)}")
-    if len(like_a) == 0:
+    counts_a, counts_b = _checked_counts(passes_a, samples_a), _checked_counts(passes_b, samples_b)
+    if counts_a.shape != counts_b.shape:
+        raise ValueError(f"both runs need the same cases: {len(counts_a)} against {len(counts_b)}")
+    if len(counts_a) == 0:
         return CaseLabels(worse=np.empty(0), better=np.empty(0), labels=[])
-    model = _fit(like_a, like_b)
+    # Cases with equal counts are all alike: thousands of cases are some dozens of kinds.
+    kinds, kind_of, n_alike = np.unique(
+        np.hstack([counts_a, counts_b]), axis=0, return_inverse=True, return_counts=True
+    )
+    like_a, like_b = _likelihood(kinds[:, :2]), _likelihood(kinds[:, 2:])
+    model = _fit(like_a, like_b, n_alike)
     posterior = _posterior(model, like_a, like_b)
     worse = (posterior.changed_a * _below(posterior.given_b)).sum(axis=1)
     better = (posterior.changed_b * _below(posterior.given_a)).sum(axis=1)
     flaky = (posterior.unchanged + posterior.changed_b)[:, _inside_flaky_range()].sum(axis=1) > _FLAKY_FROM
+    alike = kind_of.ravel()  # one NumPy release returns a column here
+    worse, better, flaky = worse[alike], better[alike], flaky[alike]
     return CaseLabels(worse=worse, better=better, labels=_labels(worse, better, flaky, max_false_share))
 
 
@@ -102,13 +109,19 @@ def _inside_flaky_range() -> Flags:
     return inside
 
 
-def _likelihood(passes: ArrayLike, samples: ArrayLike) -> Floats:
-    """Return the binomial likelihood of each case at each point of the grid."""
+def _checked_counts(passes: ArrayLike, samples: ArrayLike) -> Floats:
+    """Return passes and samples side by side, one row a case."""
     hits, total = np.asarray(passes, dtype=np.float64), np.asarray(samples, dtype=np.float64)
     if hits.shape != total.shape or hits.ndim != 1:
         raise ValueError(f"passes and samples need one number per case: {hits.shape} against {total.shape}")
     if not ((hits >= 0) & (hits <= total) & np.isfinite(total)).all():
         raise ValueError("passes must lie between 0 and the number of samples")
+    return np.column_stack([hits, total])
+
+
+def _likelihood(counts: Floats) -> Floats:
+    """Return the binomial likelihood of each kind of case at each point of the grid."""
+    hits, total = counts[:, 0], counts[:, 1]
     ways = gammaln(total + 1) - gammaln(hits + 1) - gammaln(total - hits + 1)
     misses = total - hits
     log: Floats = ways[:, None] + xlogy(hits[:, None], _GRID) + xlog1py(misses[:, None], -_GRID)
@@ -116,15 +129,15 @@ def _likelihood(passes: ArrayLike, samples: ArrayLike) -> Floats:
     return likelihood
 
 
-def _fit(like_a: Floats, like_b: Floats) -> _Model:
-    """Return the model by EM; posterior modes under the weak priors."""
-    n_cases, prior_changed = len(like_a), _SHARE_PRIOR[0] - 1
+def _fit(like_a: Floats, like_b: Floats, n_alike: NDArray[np.intp]) -> _Model:
+    """Return the model by EM; posterior modes under the weak priors. Each kind of case counts as often as it occurs."""
+    n_cases, prior_changed = int(n_alike.sum()), _SHARE_PRIOR[0] - 1
     model = _Model(weights=np.full(len(_GRID), 1 / len(_GRID)), share=_SHARE_PRIOR[0] / sum(_SHARE_PRIOR))
     for _ in range(_ROUNDS):
         posterior = _posterior(model, like_a, like_b)
-        used = (posterior.unchanged + posterior.changed_a + posterior.changed_b).sum(axis=0)
+        used = n_alike @ (posterior.unchanged + posterior.changed_a + posterior.changed_b)
         used += _GRID_PRIOR / len(_GRID)
-        changed = float(posterior.changed_a.sum())
+        changed = float((n_alike @ posterior.changed_a).sum())
         share = (changed + prior_changed) / (n_cases + sum(_SHARE_PRIOR) - 2)
         fitted = _Model(weights=used / used.sum(), share=share)
         moved = max(abs(fitted.share - model.share), float(np.abs(fitted.weights - model.weights).max()))
