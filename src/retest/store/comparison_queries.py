@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from retest.domain.case import Case
 from retest.store.engine import Database
-from retest.store.payloads import decode_json, decode_optional, decode_text, decode_time
+from retest.store.payloads import decode_json, decode_optional, decode_text
 from retest.store.records import SampleCall
 from retest.store.run_headers import decode_case
 from retest.store.sample_queries import RunParts, metric_number
@@ -85,14 +85,14 @@ def _call(row: Any) -> SampleCall:
     rest = decode_json(bytes(payload)) if payload is not None else {}
     tokens = rest.get("usage") or (None, None)
     return SampleCall(
-        case_index=case,
-        sample_index=sample,
-        error_kind=decode_optional(error_kind),
-        latency_ms=rest.get("latency_ms"),
-        input_tokens=tokens[0],
-        output_tokens=tokens[1],
-        cost_usd=rest.get("cost_usd"),
-        model=rest.get("model"),
-        fingerprint=rest.get("fingerprint"),
-        created_at=decode_time(created_us),
+        case,
+        sample,
+        decode_optional(error_kind),
+        rest.get("latency_ms"),
+        tokens[0],
+        tokens[1],
+        rest.get("cost_usd"),
+        rest.get("model"),
+        rest.get("fingerprint"),
+        created_us,
     )

@@ -113,7 +113,10 @@ class StoredSample:
 
 
 class SampleCall(NamedTuple):
-    """One call without its text; `error_kind` is None where there is an answer, figures are None where unknown."""
+    """One call without its text; `error_kind` is None where there is an answer, figures are None where unknown.
+
+    `created_us` is when the answer (or the error) came in, microseconds since 1970.
+    """
 
     case_index: int
     sample_index: int
@@ -124,7 +127,7 @@ class SampleCall(NamedTuple):
     cost_usd: float | None
     model: str | None
     fingerprint: str | None
-    created_at: datetime
+    created_us: int
 
 
 SampleOrder: TypeAlias = Literal["case", "arm"]

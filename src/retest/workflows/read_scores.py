@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from retest.domain.case import Case
@@ -14,6 +15,8 @@ from retest.runner.table import NOT_APPLICABLE
 
 if TYPE_CHECKING:
     from retest.store.database import Store
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_run_scores(store: Store, run: Run) -> RunScores:
@@ -62,7 +65,7 @@ def _read_calls(store: Store, run: Run, arm: RunArm, ids: Sequence[str]) -> ArmC
     errors: Counter[str] = Counter()
     models: set[str] = set()
     fingerprints: set[str] = set()
-    oldest = newest = None
+    oldest = newest = None  # microseconds since 1970
     for call in store.iter_calls(run.run_id, arm.name):
         case_id = ids[call.case_index]
         if call.error_kind is not None:
@@ -74,17 +77,21 @@ def _read_calls(store: Store, run: Run, arm: RunArm, ids: Sequence[str]) -> ArmC
             models.add(call.model)
         if call.fingerprint is not None:
             fingerprints.add(call.fingerprint)
-        oldest = call.created_at if oldest is None else min(oldest, call.created_at)
-        newest = call.created_at if newest is None else max(newest, call.created_at)
+        oldest = call.created_us if oldest is None else min(oldest, call.created_us)
+        newest = call.created_us if newest is None else max(newest, call.created_us)
     return ArmCalls(
         answers=answers,
         errors=errors,
         models=tuple(sorted(models)),
         fingerprints=tuple(sorted(fingerprints)),
-        oldest=oldest,
-        newest=newest,
+        oldest=_moment(oldest),
+        newest=_moment(newest),
         identical_repeats=_identical_repeats(run, arm),
     )
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _identical_repeats(run: Run, arm: RunArm) -> bool:

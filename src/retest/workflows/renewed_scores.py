@@ -12,9 +12,9 @@ from retest.decision.align import CasePairs, MetricPlan
 from retest.domain.case import Case
 from retest.domain.run import Run, RunArm
 from retest.domain.scores import CaseScores, RunScores
-from retest.metrics.base import Metric
 
 if TYPE_CHECKING:
+    from retest.metrics.base import Metric  # loads pydantic, which most comparisons do without
     from retest.store.database import Store
 
 
