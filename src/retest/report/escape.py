@@ -15,6 +15,13 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(_spell, text)
 
 
+def shortened(text: str, most: int = 20_000) -> str:
+    """Return at most so much of a text, and say what was left out; laying out millions of characters takes minutes."""
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}… ({len(text) - most:,} more characters; `retest export` writes them all)"
+
+
 def one_line(text: str) -> str:
     """Return the visible text on one line: newlines as ``⏎``, tabs as a blank."""
     return visible(text).replace("\n", "⏎").replace("\t", " ")

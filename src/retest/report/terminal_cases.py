@@ -14,7 +14,7 @@ from retest.domain.case import Case
 from retest.domain.run import Run
 from retest.domain.sample import CallError, CallOutcome, MetricFailure, ScoreOutcome
 from retest.domain.summary import CaseSummary
-from retest.report.escape import one_line, visible
+from retest.report.escape import one_line, shortened, visible
 from retest.report.numbers import MISSING, format_cost, format_count, format_latency, format_value
 
 _MIN_COLUMN = 26  # characters: below, an answer is a ladder of words and samples stand one below the other
@@ -68,7 +68,7 @@ def case_detail(case: Case, samples: Sequence[SampleView], messages: RenderableT
 
 def _labelled(label: str, value: object) -> Text:
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return Text.assemble((f"{label}: ", "bold"), visible(shown))
+    return Text.assemble((f"{label}: ", "bold"), visible(shortened(shown)))
 
 
 def samples_side_by_side(samples: Sequence[SampleView], width: int) -> RenderableType:
@@ -88,12 +88,12 @@ def samples_side_by_side(samples: Sequence[SampleView], width: int) -> Renderabl
 
 def _answer(outcome: CallOutcome) -> Text:
     if isinstance(outcome, CallError):
-        return Text(f"{one_line(outcome.kind)}: {visible(outcome.message)}", "red")
-    text = Text(visible(outcome.output) or "(empty answer)")
+        return Text(f"{one_line(outcome.kind)}: {visible(shortened(outcome.message))}", "red")
+    text = Text(visible(shortened(outcome.output)) or "(empty answer)")
     for call in outcome.tool_calls:
-        text.append(f"\n{visible(json.dumps(call, ensure_ascii=False, default=str))}", "magenta")
+        text.append(f"\n{visible(shortened(json.dumps(call, ensure_ascii=False, default=str)))}", "magenta")
     if outcome.refusal:
-        text.append(f"\nrefusal: {visible(outcome.refusal)}", "yellow")
+        text.append(f"\nrefusal: {visible(shortened(outcome.refusal))}", "yellow")
     return text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retest.report.escape import one_line, visible
+from retest.report.escape import one_line, shortened, visible
 from retest.report.export import escape_markdown
 
 
@@ -38,3 +38,10 @@ def test_markdown_is_shown_as_it_is() -> None:
     assert "@team" not in shown
     assert "<b>" not in shown
     assert "http://" not in shown
+
+
+def test_a_text_of_millions_of_characters_is_cut_and_says_so() -> None:
+    """Laying it out would take minutes; the rest is counted, and where to get it is said."""
+    shown = shortened("あ" * 20_000_000)
+    assert shown.startswith("あ" * 20_000 + "… (19,980,000 more characters;")
+    assert shortened("あ" * 20_000) == "あ" * 20_000
