@@ -189,3 +189,10 @@ def test_the_doctor_says_where_settings_come_from(looked_at: Project) -> None:
     assert by_name["attempts"]["note"] == "retest.toml"
     assert by_name["concurrency"]["note"] == "default"
     assert "sk-planted" not in json.dumps(findings)
+
+
+def test_render_adds_no_line_break(project: Project) -> None:
+    """A long Japanese message comes out on the line it will be sent on."""
+    text = "返金の手続きについて教えてください。" * 20
+    project.write("prompts/long.md", "{{ text }}")
+    assert text in project.run("render", "prompts/long.md", "--var", f"text={text}").out.splitlines()

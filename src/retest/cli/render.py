@@ -48,5 +48,5 @@ def command(
     from retest.report.messages import rendered_prompt
 
     for entry in rendered:
-        stdout().print(rendered_prompt(entry))
+        stdout().print(rendered_prompt(entry), soft_wrap=True)  # no line break that is not sent
     return ExitCode.PASSED
