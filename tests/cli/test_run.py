@@ -74,7 +74,7 @@ def test_a_fixed_seed_differs_between_samples(project: Project) -> None:
     with OpenAIServer(echo) as server:
         project.write_suite(server.base_url, samples=3)
         project.run("run", "--set", "target.params.seed=7")
-        assert sorted(request.body["seed"] for request in server.requests) == [7, 8, 9]
+        assert len({request.body["seed"] for request in server.requests}) == 3
 
 
 def test_a_call_limit_leaves_a_run_that_the_same_command_finishes(project: Project) -> None:

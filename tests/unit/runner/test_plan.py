@@ -96,8 +96,16 @@ def test_a_selection_takes_ids_tags_and_a_limit() -> None:
     assert [(index, case.case_id) for index, case in by_id] == [(0, "c5")]
 
 
+def test_a_fixed_seed_gives_every_sample_its_own() -> None:
+    """No repeat is a copy, no two cases draw together, and a second run draws the same."""
+    seeds = [vary_seed({"seed": 5}, case, sample)["seed"] for case in ("a", "b") for sample in range(3)]
+    assert len(set(seeds)) == 6
+    assert all(isinstance(seed, int) and 0 <= seed < 2**31 for seed in seeds)
+    assert vary_seed({"seed": 5, "top_p": 1}, "a", 1) == {"seed": seeds[1], "top_p": 1}
+    assert vary_seed({"seed": 6}, "a", 1)["seed"] != seeds[1]
+
+
 def test_only_a_whole_number_is_a_seed_to_vary() -> None:
     """Other parameters stay as they are."""
-    assert vary_seed({"seed": 5, "top_p": 1}, 2) == {"seed": 7, "top_p": 1}
-    assert vary_seed({"seed": True}, 2) == {"seed": True}
-    assert vary_seed({}, 2) == {}
+    assert vary_seed({"seed": True}, "a", 2) == {"seed": True}
+    assert vary_seed({}, "a", 2) == {}
