@@ -194,14 +194,30 @@ def arm_differences(
         Difference(what="arm", before=first.name, after=second.name) if first.name != second.name else None,
         _difference("prompt", first.prompt_hash[:12], second.prompt_hash[:12]),
         _difference("model", first.model, second.model, blocking="model" in require_same),
-        _difference("target", _target(first), _target(second)),
+        *_target_differences(first, second),
         *(_params(first.params, second.params, blocking="params" in require_same)),
     ]
     return tuple(item for item in found if item is not None), tuple(_silent_changes(before, after))
 
 
-def _target(arm: RunArm) -> JsonValue:
-    return [arm.provider, arm.identity]
+def _target_differences(first: RunArm, second: RunArm) -> Iterator[Difference | None]:
+    """Yield what differs of the targets: the provider, else the parts of their identities (endpoint, code, file)."""
+    if first.provider != second.provider:
+        yield _difference("provider", first.provider, second.provider)
+        return
+    before, after = _leaves(first.identity), _leaves(second.identity)
+    for name in dict.fromkeys([*before, *after]):
+        yield _difference(f"target {name}".rstrip(), before.get(name), after.get(name))
+
+
+def _leaves(value: JsonValue, name: str = "") -> dict[str, JsonValue]:
+    """Return dotted name -> value of everything in nested mappings."""
+    if not isinstance(value, Mapping):
+        return {name: value}
+    found: dict[str, JsonValue] = {}
+    for key, item in value.items():
+        found |= _leaves(item, f"{name}.{key}" if name else str(key))
+    return found
 
 
 def _params(

@@ -90,8 +90,18 @@ def _by_passes(judged: JudgedMetric, definition: RunMetric, ids: Sequence[str]) 
             changes.append((ids[place], judged.pair.deltas[ids[place]], change))
     if not any(change.label == "newly_failing" for _, _, change in changes):
         changes += _suspects(judged, dict(zip(ids, zip(before, after, strict=True), strict=True)))
-    flaky = [ids[place] for place, label in enumerate(labels.labels) if label == "flaky"]
+    flaky = [
+        ids[place]
+        for place, label in enumerate(labels.labels)
+        if label == "flaky" and (_varies(before[place]) or _varies(after[place]))
+    ]
     return _Found(changes=tuple(changes), flaky=tuple(flaky))
+
+
+def _varies(counts: tuple[int, int]) -> bool:
+    """Return whether a run's own repeats disagree: without repeats no case is seen to flicker."""
+    passed, total = counts
+    return 0 < passed < total
 
 
 Counts = tuple[tuple[int, int], tuple[int, int]]  # passed and samples, before and after

@@ -108,7 +108,8 @@ def _visible_drop(metric: MetricComparison) -> str | None:
         return (
             f"a {kind} of any size could have been missed" if missed else f"only luck sees a {kind} with so few cases"
         )
-    size = f"{metric.mde:.1%}" if metric.scale == "log" else format_value(metric.mde, low=None)
+    value = format_value(metric.mde, low=metric.range_low, high=metric.range_high)
+    size = f"{metric.mde:.1%}" if metric.scale == "log" else value
     if missed:
         return f"a {kind} of less than {size} could have been missed"
     return f"a {kind} of {size} is seen in 80 of 100 runs of this size"

@@ -74,16 +74,10 @@ def _run_line(role: str, run: ComparedRun, age_days: float | None) -> Text:
     details = [f"{run.started_at:%Y-%m-%d %H:%M}"]
     if run.revision:
         details.append(run.revision[:8])
-    if age_days is not None:
-        details.append(f"answers {_age(age_days)} old")
+    if age_days is not None and age_days >= 1:
+        details.append(f"answers {plural(int(age_days), 'day')} old")
     text.append(f"  {', '.join(details)}", "dim")
     return text
-
-
-def _age(days: float) -> str:
-    if days >= 1:
-        return plural(int(days), "day")
-    return plural(int(days * 24), "hour") if days * 24 >= 1 else "less than an hour"
 
 
 def _difference_line(difference: Difference) -> Text:
@@ -202,17 +196,23 @@ def _relative(before: float | None, after: float | None) -> str:
 def _case_parts(arm: ArmComparison, *, verbose: bool) -> list[RenderableType]:
     if not arm.changed:
         return []
-    head = Text("changed cases: ", "bold")
-    head.append(f"{arm.n_worse:,} worse", "red" if arm.n_worse else "")
-    head.append(", ")
-    head.append(f"{arm.n_better:,} better", "green" if arm.n_better else "")
-    parts: list[RenderableType] = [head]
+    parts: list[RenderableType] = [_case_head(arm)]
     for case in arm.changed:
         parts += _changed_case(case, verbose=verbose)
     shown = sum(not _is_suspect(case) for case in arm.changed)
     if arm.n_worse + arm.n_better > shown:
         parts.append(Text(f"{arm.n_worse + arm.n_better - shown:,} more; --limit shows them", "dim"))
     return parts
+
+
+def _case_head(arm: ArmComparison) -> Text:
+    head = Text("changed cases: ", "bold")
+    if not arm.n_worse and not arm.n_better:
+        return head.append("none can be named for sure with so few samples; the largest drops are", "yellow")
+    head.append(f"{arm.n_worse:,} worse", "red" if arm.n_worse else "")
+    head.append(", ")
+    head.append(f"{arm.n_better:,} better", "green" if arm.n_better else "")
+    return head
 
 
 def _is_suspect(case: ChangedCase) -> bool:
@@ -236,7 +236,7 @@ def _change(change: CaseChange) -> Text:
     else:
         before, after = format_value(change.baseline_mean, low=None), format_value(change.candidate_mean, low=None)
         text.append(f"{before} → {after} ")
-    label = "may be chance" if change.label == "suspect" else change.label.replace("_", " ")
+    label = "perhaps" if change.label == "suspect" else change.label.replace("_", " ")
     text.append(label, _LABEL_STYLE[change.label])
     return text
 
@@ -270,7 +270,7 @@ def _padded(sign: str, text: Text) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row(Text(sign, {"-": "red", "+": "green"}.get(sign, "dim")), text)
-    return Padding(table, (0, 0, 0, 2))
+    return Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def _marked(pieces: Sequence[Piece]) -> Text:
