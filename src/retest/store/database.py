@@ -17,6 +17,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.prompt import Message
 from retest.domain.run import Run, RunCounts, RunStatus
 from retest.errors import RetestError
+from retest.store.baselines import NamedBaseline, clear_baseline, list_baselines, set_baseline
 from retest.store.comparison_queries import iter_calls, iter_cases, read_failures
 from retest.store.engine import Database, open_database
 from retest.store.ledger import StoredLedger
@@ -258,6 +259,15 @@ class Store:
         """Yield the samples whose output or error message contains the text, newest run first."""
         return search(self._database, text, wanted or SearchFilter())
 
+    def baseline(self, suite: str) -> NamedBaseline | None:
+        """Return the run that is the suite's baseline, None where none is set."""
+        return next(iter(self.baselines(suite)), None)
+
+    def baselines(self, suite: str | None = None) -> list[NamedBaseline]:
+        """Return every suite's baseline (or the one of a suite) by the suites' names."""
+        with self._database.reading() as connection:
+            return list_baselines(connection, suite)
+
     def _parts(self, run: str) -> RunParts:
         with self._database.reading() as connection:
             return read_parts(connection, find_run_number(connection, run))
@@ -283,6 +293,22 @@ class Store:
             set_metadata(self._database, connection, number, metadata or {})
 
         self._writer.write_now(work)
+
+    def set_baseline(self, run: str) -> None:
+        """Make a run (named as for `get_run`) the baseline of its suite; the one before loses only its rank.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+
+        def work(connection: sa.Connection) -> None:
+            set_baseline(self._database, connection, find_run_number(connection, run))
+
+        self._writer.write_now(work)
+
+    def clear_baseline(self, suite: str) -> bool:
+        """Take the suite's baseline away; return whether there was one. The run stays."""
+        return self._writer.write_now(lambda connection: clear_baseline(connection, suite))
 
     def delete_run(self, run: str) -> None:
         """Delete a run (named as for `get_run`); its responses stay in the ledger until `gc`.

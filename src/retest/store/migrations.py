@@ -14,8 +14,17 @@ from retest.store.tables import SCHEMA_VERSION, meta, metadata
 
 Migration = Callable[[sa.Connection], None]
 
+
+def _add_baselines(connection: sa.Connection) -> None:
+    # Spelt out, not made from `tables`: a step leads to its own version, whatever that table becomes later.
+    connection.exec_driver_sql(
+        "CREATE TABLE baselines (suite TEXT NOT NULL PRIMARY KEY, "
+        "run BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, set_us BIGINT NOT NULL)"
+    )
+
+
 # Version -> what leads to it from the version before. The reason of each stands beside SCHEMA_VERSION.
-MIGRATIONS: Mapping[int, Migration] = {}
+MIGRATIONS: Mapping[int, Migration] = {2: _add_baselines}
 
 _POSTGRES_LOCK = 0x7265_7465_7374  # any fixed number; held while tables are made or changed
 

@@ -28,8 +28,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # 1: the first layout.
+# 2: the table `baselines`: a suite's baseline is a pointer to a run, moved by one explicit command.
 
 metadata = MetaData()
 
@@ -155,6 +156,15 @@ run_tags = Table(
     metadata,
     _run_number(primary_key=True),
     Column("tag", Text, primary_key=True),
+)
+
+# A pointer, not a copy: one run a suite. With its run the baseline goes too.
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("suite", Text, primary_key=True),
+    _run_number(nullable=False),
+    Column("set_us", BigInteger, nullable=False),
 )
 
 run_metadata = Table(
