@@ -5,11 +5,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 Scale = Literal["linear", "log"]
+T = TypeVar("T")
+
+
+class OnDemand(Mapping[str, T]):
+    """Names that are known at once; what each stands for is loaded when it is first asked for.
+
+    A suite that names two metrics and one provider loads the modules of those alone.
+    """
+
+    def __init__(self, names: Iterable[str], load: Callable[[str], T]) -> None:
+        self._names = tuple(names)
+        self._load = load
+        self._loaded: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        """Return what the name stands for.
+
+        Raises:
+            KeyError: no such name.
+        """
+        if name not in self._loaded:
+            if name not in self._names:
+                raise KeyError(name)
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is such a name; loads nothing."""
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names in their order."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """Return the number of names."""
+        return len(self._names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,40 +1,59 @@
-"""Every metric by name. The modules import no heavy library, so that `retest check` stays quick."""
+"""Every metric by name. A metric's module is imported when the metric is first asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from retest.domain.catalog import MetricInfo
+from retest.domain.catalog import MetricInfo, OnDemand
 from retest.domain.suite import MetricSpec
 from retest.metrics.base import Metric, MetricContext
 
-_MODULES = (
-    "match",
-    "text_similarity",
-    "structured",
-    "tool_calls",
-    "rouge",
-    "translation",
-    "readability",
-    "length",
-    "language",
-    "budget",
-    "python_metric",
-)
+# Module -> the metrics in its `METRICS`, in the order in which they are documented.
+_MODULES: dict[str, tuple[str, ...]] = {
+    "match": (
+        "exact_match",
+        "contains",
+        "contains_all",
+        "contains_any",
+        "not_contains",
+        "starts_with",
+        "ends_with",
+        "regex",
+        "numeric",
+    ),
+    "text_similarity": ("similarity",),
+    "structured": ("json_valid", "json_schema", "json_fields"),
+    "tool_calls": ("tool_calls",),
+    "rouge": ("rouge",),
+    "translation": ("bleu", "chrf", "ter"),
+    "readability": ("readability",),
+    "length": ("length",),
+    "language": ("language", "refusal"),
+    "budget": ("latency", "tokens", "cost"),
+    "python_metric": ("python",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def _load(name: str) -> type[Metric[Any]]:
+    module = import_module(f"retest.metrics.{_MODULE_OF[name]}")
+    found: type[Metric[Any]] = next(cls for cls in module.METRICS if cls.info.name == name)
+    return found
 
 
 @cache
-def metric_classes() -> dict[str, type[Metric[Any]]]:
+def metric_classes() -> Mapping[str, type[Metric[Any]]]:
     """Return metric name -> class, in the order in which they are documented."""
-    modules = (import_module(f"retest.metrics.{name}") for name in _MODULES)
-    return {cls.info.name: cls for module in modules for cls in module.METRICS}
+    return OnDemand(_MODULE_OF, _load)
 
 
-def metric_infos() -> dict[str, MetricInfo]:
+def metric_infos() -> Mapping[str, MetricInfo]:
     """Return metric name -> description, for the catalog."""
-    return {name: cls.info for name, cls in metric_classes().items()}
+    classes = metric_classes()
+    return OnDemand(classes, lambda name: classes[name].info)
 
 
 def build_metric(spec: MetricSpec) -> Metric[Any]:

@@ -1,4 +1,4 @@
-"""Every provider by name; modules are light at import, libraries load when a target is opened."""
+"""Every provider by name; its module is imported when it is first asked for, its library when a target is opened."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from functools import cache
 from importlib import import_module
 from typing import Protocol
 
-from retest.domain.catalog import ProviderInfo
+from retest.domain.catalog import OnDemand, ProviderInfo
 from retest.domain.suite import TargetSpec
 from retest.targets.base import Target
 from retest.targets.prices import PriceTable
 
-_MODULES = ("openai_chat", "openai_azure", "replay", "python_call", "command", "http", "local_model")
+_MODULE_OF = {
+    "openai": "openai_chat",
+    "azure_openai": "openai_azure",
+    "replay": "replay",
+    "python": "python_call",
+    "command": "command",
+    "http": "http",
+    "local": "local_model",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +53,16 @@ class Provider:
     open: Opener
 
 
+def _load(name: str) -> Provider:
+    module = import_module(f"retest.targets.{_MODULE_OF[name]}")
+    found: Provider = next(provider for provider in module.PROVIDERS if provider.info.name == name)
+    return found
+
+
 @cache
-def providers() -> dict[str, Provider]:
+def providers() -> Mapping[str, Provider]:
     """Return provider name -> provider."""
-    modules = (import_module(f"retest.targets.{name}") for name in _MODULES)
-    return {provider.info.name: provider for module in modules for provider in module.PROVIDERS}
+    return OnDemand(_MODULE_OF, _load)
 
 
 def open_target(spec: TargetSpec, context: TargetContext) -> Target:

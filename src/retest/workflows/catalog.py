@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
-from retest.domain.catalog import Catalog
+from retest.domain.catalog import Catalog, OnDemand
 from retest.metrics.registry import metric_infos
 from retest.targets.registry import providers
 
 
 @cache
 def load_catalog() -> Catalog:
-    """Return every metric and provider; loads no heavy library."""
-    return Catalog(
-        metrics=metric_infos(),
-        providers={name: provider.info for name, provider in providers().items()},
-    )
+    """Return every metric and provider; what is not asked for is not loaded, and no heavy library is."""
+    known = providers()
+    return Catalog(metrics=metric_infos(), providers=OnDemand(known, lambda name: known[name].info))

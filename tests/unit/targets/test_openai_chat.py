@@ -265,6 +265,7 @@ def test_a_targets_own_price_comes_before_the_table() -> None:
 
 def test_listing_the_provider_does_not_import_the_openai_package() -> None:
     """The package is loaded when a target is opened, not before."""
-    code = "import sys; from retest.targets.registry import providers; providers(); print('openai' in sys.modules)"
+    listing = "import sys; from retest.targets.registry import providers; list(providers().values())"
+    code = f"{listing}; print('openai' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
