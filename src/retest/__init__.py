@@ -13,9 +13,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retest.api import load_prompt as load_prompt
     from retest.api import run as run
+    from retest.stats.boundaries import boundaries as boundaries
+    from retest.stats.case_labels import label_cases as label_cases
+    from retest.stats.compare import compare as compare
+    from retest.stats.power import mde as mde
+    from retest.stats.sequential import SequentialGate as SequentialGate
+    from retest.stats.several_metrics import holm as holm
 
 _WHERE = {
+    "SequentialGate": "retest.stats.sequential",
+    "boundaries": "retest.stats.boundaries",
+    "compare": "retest.stats.compare",
+    "holm": "retest.stats.several_metrics",
+    "label_cases": "retest.stats.case_labels",
     "load_prompt": "retest.api",
+    "mde": "retest.stats.power",
     "run": "retest.api",
 }
 
