@@ -40,9 +40,10 @@ class _Found:
 def find_changed_cases(judged: Sequence[tuple[JudgedMetric, RunMetric]], *, seed: int = 0) -> ChangedCases:
     """Return the cases that changed: by passes where something says what passes, else by relabelling their samples.
 
-    Either list keeps its expected share of false names at 10%.
+    Either list keeps its expected share of false names at 10%. Ratio-like metrics (latency, tokens, length) name cases
+    only where nothing else is compared: a longer prompt changes them in every case, which is no news about any.
     """
-    found = [_of_metric(metric, definition, seed) for metric, definition in judged if metric.pair.n_cases]
+    found = [_of_metric(metric, definition, seed) for metric, definition in _telling(judged)]
     by_case: dict[str, list[tuple[float, CaseChange]]] = {}
     for one in found:
         for case_id, weight, change in one.changes:
@@ -55,6 +56,12 @@ def find_changed_cases(judged: Sequence[tuple[JudgedMetric, RunMetric]], *, seed
         ),
         flaky=tuple(dict.fromkeys(case_id for one in found for case_id in one.flaky)),
     )
+
+
+def _telling(judged: Sequence[tuple[JudgedMetric, RunMetric]]) -> list[tuple[JudgedMetric, RunMetric]]:
+    comparable = [(metric, definition) for metric, definition in judged if metric.pair.n_cases]
+    linear = [(metric, definition) for metric, definition in comparable if metric.scores.scale == "linear"]
+    return linear or comparable
 
 
 def _key(item: tuple[float, CaseChange]) -> tuple[int, float, float]:

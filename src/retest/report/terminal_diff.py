@@ -39,6 +39,7 @@ from retest.report.word_diff import Piece, diff_words
 
 _IDS = 6  # case ids named in one line
 _PROMPT_LINES = 40
+_SLICES = 12  # half a screen
 _ANSWER_CHARS = (300, 2_000)  # without and with --verbose
 _LABEL_STYLE = {
     "newly_failing": "bold red",
@@ -120,17 +121,23 @@ def _arm_blocks(arm: ArmComparison, *, verbose: bool) -> Iterator[list[Renderabl
     if arm.baseline_usage is not None and arm.candidate_usage is not None:
         table = usage_table(arm.baseline_usage, arm.candidate_usage)
         yield [table] if table.row_count else []
-    if arm.slices and (verbose or _several_slices(arm.slices)):
-        yield [slice_table(arm.slices)]
+    yield _slice_parts(arm.slices, verbose=verbose)
     yield _case_parts(arm, verbose=verbose)
     if arm.flaky:
         yield [Text(f"flaky, as before: {_ids(arm.flaky, verbose=verbose)}", "dim")]
 
 
-def _several_slices(slices: Sequence[SliceComparison]) -> bool:
-    """Return whether a table of slices says more than the table above it, on few enough lines."""
-    names = {(part.kind, part.name) for part in slices}
-    return len(names) > 1 and len(slices) <= 12  # noqa: PLR2004 - half a screen
+def _slice_parts(slices: Sequence[SliceComparison], *, verbose: bool) -> list[RenderableType]:
+    """Return a table of slices: those of the first metric, unless all fit or are asked for."""
+    if len({(part.kind, part.name) for part in slices}) <= 1 and not verbose:
+        return []  # one slice says what the table above says
+    shown = slices
+    if not verbose and len(slices) > _SLICES:
+        shown = [part for part in slices if part.metric == slices[0].metric][:_SLICES]
+    parts: list[RenderableType] = [slice_table(shown)] if shown else []
+    if len(shown) < len(slices):
+        parts.append(Text(f"{len(slices) - len(shown):,} more slices; --verbose shows them", "dim"))
+    return parts
 
 
 def slice_table(slices: Sequence[SliceComparison]) -> Table:
@@ -150,9 +157,13 @@ def slice_table(slices: Sequence[SliceComparison]) -> Table:
             format_value(part.baseline_mean, low=scale[0], high=scale[1]),
             format_value(part.candidate_mean, low=scale[0], high=scale[1]),
             f"{part.delta:+.1%}" if relative else format_signed(part.delta, low=scale[0], high=scale[1]),
-            MISSING if relative else format_interval(part.low, part.high, scale=scale),
+            _relative_interval(part) if relative else format_interval(part.low, part.high, scale=scale),
         )
     return table
+
+
+def _relative_interval(part: SliceComparison) -> str:
+    return MISSING if part.low is None or part.high is None else f"[{part.low:+.1%}, {part.high:+.1%}]"
 
 
 def usage_table(before: Usage, after: Usage) -> Table:
@@ -194,7 +205,7 @@ def _relative(before: float | None, after: float | None) -> str:
 
 
 def _case_parts(arm: ArmComparison, *, verbose: bool) -> list[RenderableType]:
-    if not arm.changed:
+    if not arm.changed and not arm.n_worse + arm.n_better:
         return []
     parts: list[RenderableType] = [_case_head(arm)]
     for case in arm.changed:
