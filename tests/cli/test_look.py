@@ -196,3 +196,29 @@ def test_render_adds_no_line_break(project: Project) -> None:
     text = "返金の手続きについて教えてください。" * 20
     project.write("prompts/long.md", "{{ text }}")
     assert text in project.run("render", "prompts/long.md", "--var", f"text={text}").out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "slug"),
+    [
+        (("run", "--nonsense"), 2, "usage-flags"),
+        (("run", "--samples", "x"), 2, "usage-flags"),
+        (("run", "--meta", "x"), 2, "pair-format"),
+        (("run", "nosuch"), 2, "suite-no-match"),
+        (("show", "nosuch"), 2, "run-unknown"),
+        (("metrics", "nosuch"), 2, "metric-unknown"),
+    ],
+)
+def test_json_is_one_object_when_a_command_is_refused(
+    looked_at: Project, args: tuple[str, ...], code: int, slug: str
+) -> None:
+    """A script parses stdout whatever happens."""
+    done = looked_at.run(*args, "--json")
+    assert (done.code, done.json["exit_code"], done.json["problems"][0]["slug"]) == (code, code, slug)
+
+
+@pytest.mark.parametrize(("flag", "cases"), [("--case=c1", ["c1", "c1"]), ("--errors", ["c2", "c2"])])
+def test_samples_are_shown_as_json(looked_at: Project, flag: str, cases: list[str]) -> None:
+    """`show --case`, `--failures` and `--errors` give their samples as `export` writes them."""
+    samples = looked_at.run("show", flag, "--json").json["samples"]
+    assert [sample["case_id"] for sample in samples] == cases

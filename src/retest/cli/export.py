@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from retest.cli import options as opt
 from retest.errors import ExitCode
-
-if TYPE_CHECKING:
-    from retest.domain.run import Run
-    from retest.store.database import Store
 
 
 class Format(StrEnum):
@@ -49,10 +45,11 @@ def command(
         retest export r20261123 --to parquet -o run.parquet --arm intent/small
     """
     from retest.cli.config import open_workspace
+    from retest.workflows.inspect import SampleWish, sample_rows
 
     with open_workspace(store=store).open_store(read_only=True) as opened:
         found = opened.get_run(run)
-        rows = _rows(opened, found, arm)
+        rows = sample_rows(opened, found, SampleWish(arm=arm))
         if fields is not None and to is not Format.MD:
             rows = _only(rows, fields)
         if to is Format.PARQUET:
@@ -60,16 +57,6 @@ def command(
         else:
             _write(rows, to, output)
     return ExitCode.PASSED
-
-
-def _rows(store: Store, run: Run, arm: str | None) -> Iterator[dict[str, Any]]:
-    from retest.report.export import export_row
-    from retest.workflows.inspect import SampleWish, pick_samples
-
-    for sample in pick_samples(store, run, SampleWish(arm=arm)):
-        spec = run.arms[sample.arm_index]
-        scores = {metric.name: sample.scores.get(metric.name) for metric in run.metrics}
-        yield export_row(sample.case, spec, sample.sample_index, sample.outcome, scores)
 
 
 def _only(rows: Iterator[dict[str, Any]], fields: str) -> Iterator[dict[str, Any]]:

@@ -39,19 +39,14 @@ def run_selected(
     """Check the selected suites, run the sound ones if all are sound, and return the exit code of all.
 
     Raises:
-        RetestError: nothing could be run; with ``--json`` the problems are printed as JSON first.
+        RetestError: nothing could be run.
     """
-    try:
-        checked = check_suites(selectors, workspace, overrides)
-        if not display.quiet:
-            print_problems(checked.warnings)
-        if checked.errors:
-            raise SuiteError(*checked.errors)
-        outcomes, failures = _run_all(checked.suites, run_options, workspace, display)
-    except RetestError as error:
-        if display.as_json:
-            print_json(problem_document(error.problems, error.exit_code))
-        raise
+    checked = check_suites(selectors, workspace, overrides)
+    if not display.quiet:
+        print_problems(checked.warnings)
+    if checked.errors:
+        raise SuiteError(*checked.errors)
+    outcomes, failures = _run_all(checked.suites, run_options, workspace, display)
     code = worst_exit_code(*(outcome.exit_code for outcome in outcomes), *(error.exit_code for error in failures))
     if display.as_json:
         _print_documents(outcomes, failures, code)

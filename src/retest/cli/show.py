@@ -48,7 +48,9 @@ def command(
     with open_workspace(store=store).open_store(read_only=True) as opened:
         found = opened.get_run(run)
         wish = SampleWish(arm=arm, case_id=case, failures=failures, errors=errors)
-        if case is not None:
+        if as_json and (case is not None or failures or errors):
+            _print_samples(opened, found, wish, limit)
+        elif case is not None:
             _show_case(opened, found, wish)
         elif failures or errors:
             _show_samples(opened, found, wish, limit)
@@ -82,6 +84,15 @@ def _show_run(store: Store, run: Run, look: _Look) -> None:
         _say_rest(len(rows) - look.limit)
     else:
         stdout().print(run_result(view.run, view.summary, verbose=look.verbose))
+
+
+def _print_samples(store: Store, run: Run, wish: SampleWish, limit: int) -> None:
+    from itertools import islice
+
+    from retest.cli.console import print_json
+    from retest.workflows.inspect import sample_rows
+
+    print_json({"run": run.run_id, "samples": list(islice(sample_rows(store, run, wish), limit))})
 
 
 def _show_case(store: Store, run: Run, wish: SampleWish) -> None:

@@ -175,6 +175,19 @@ def pick_samples(store: Store, run: Run, wish: SampleWish) -> Iterator[StoredSam
         )
 
 
+def sample_rows(store: Store, run: Run, wish: SampleWish) -> Iterator[dict[str, object]]:
+    """Yield the samples that are asked for as `export` and ``--json`` write them.
+
+    Raises:
+        UsageError: there is no such arm or case.
+    """
+    from retest.report.export import export_row
+
+    for sample in pick_samples(store, run, wish):
+        scores = {metric.name: sample.scores.get(metric.name) for metric in run.metrics}
+        yield export_row(sample.case, run.arms[sample.arm_index], sample.sample_index, sample.outcome, scores)
+
+
 def has_failed(sample: StoredSample, run: Run) -> bool:
     """Return whether a sample is an error, has a metric failure, or fails a metric that says what passes."""
     if isinstance(sample.outcome, CallError):
