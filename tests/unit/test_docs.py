@@ -18,6 +18,7 @@ from retest.suites.schema import suite_json_schema
 from retest.suites.yaml_nodes import plain
 from retest.suites.yaml_reader import read_yaml
 from retest.workflows.catalog import load_catalog
+from support.demo_output import demo_output, shown_output, without_run_id
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -151,3 +152,9 @@ def test_every_page_is_in_the_index() -> None:
     index = ROOT / "docs" / "README.md"
     linked = [link for link in LINK.findall(index.read_text("utf-8")) if "/" not in link]
     assert sorted(linked) == sorted(page.name for page in index.parent.glob("*.md") if page != index)
+
+
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    """The demo's output in the README is the demo's output; else: python tests/support/demo_output.py."""
+    shown_there = shown_output((ROOT / "README.md").read_text("utf-8"))
+    assert without_run_id(shown_there) == without_run_id(demo_output(tmp_path / "demo.db"))
