@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support.project import Project
+
 SOURCE = Path(__file__).parents[2] / "src" / "retest"
 EVERYWHERE = {"errors"}
 AREAS: dict[str, set[str]] = {
@@ -122,3 +124,54 @@ def test_the_help_loads_no_heavy_library(code: str) -> None:
     check = f"{code}\nimport sys\nprint([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+CALLING = ("openai", "aiohttp", "httpx2")
+SCORING = ("nltk", "sacrebleu", "textstat", "MeCab", "rouge_score", "jsonschema")
+COUNTING = ("numpy", "scipy", "sqlalchemy")
+
+
+def loaded_by(project: Project, *args: str) -> set[str]:
+    """Return the top-level modules that a command has loaded when it ends; it must end with code 0."""
+    code = (
+        "import sys\n"
+        f"sys.argv = ['retest', *{args!r}]\n"
+        "from retest.cli.app import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    assert end.code in (0, None), end.code\n"
+        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.__stderr__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.root, env=project.env(), capture_output=True, text=True, check=True
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_checking_loads_no_library_that_calls_scores_or_counts(project: Project) -> None:
+    """`retest check` stays quick whatever the suite names."""
+    project.write_cases(2)
+    project.write_suite(metrics=["exact_match", "rouge", "bleu", "readability", "json_valid"])
+    assert not loaded_by(project, "check").intersection(CALLING + SCORING + COUNTING)
+
+
+def test_running_on_recordings_loads_no_library_that_calls_or_that_other_metrics_need(project: Project) -> None:
+    """A replay suite with `exact_match` pays for no endpoint's library and no other metric's; showing it neither."""
+    project.write_cases(2)
+    project.write_rows("datasets/rec.jsonl", [{"case_id": f"c{i}", "output": f"q{i}"} for i in range(2)])
+    project.write_suite(targets=[{"name": "rec", "provider": "replay", "path": "../datasets/rec.jsonl"}])
+    assert not loaded_by(project, "run").intersection(CALLING + SCORING)
+    assert not loaded_by(project, "show").intersection(CALLING + SCORING)
+
+
+def test_postgresql_is_not_loaded_for_a_file(tmp_path: Path) -> None:
+    """A store in SQLite does not wait for the other dialect."""
+    code = (
+        "import sys\n"
+        "from retest.store.database import open_store\n"
+        f"open_store({str(tmp_path / 's.db')!r}).close()\n"
+        "print('sqlalchemy.dialects.postgresql' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
