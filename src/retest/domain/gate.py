@@ -46,6 +46,10 @@ class Waiver:
     author: str = ""
     created: date | None = None
 
+    def is_active(self, today: date) -> bool:
+        """Return whether it still lifts something: through the day that it names, in UTC."""
+        return today <= self.expires
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateReport:
@@ -57,7 +61,9 @@ class GateReport:
         baseline_label: such as a run id, ``evals/support.baseline.jsonl`` or ``git:origin/main``.
         exit_code: by the documented table.
         reproduce: the command that repeats the decision.
+        waivers: of this suite, the expired ones too.
         calls_saved: calls that an early stop did not make; None where every planned call was made.
+        judged_on: the day by which waivers expire.
     """
 
     suite: str
@@ -72,3 +78,4 @@ class GateReport:
     waivers: tuple[Waiver, ...] = ()
     reproduce: str = ""
     calls_saved: int | None = None
+    judged_on: date | None = None
