@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from support.openai_server import OpenAIServer, Received, Reply, ok, unauthorized
+from support.openai_server import OpenAIServer, Received, Reply, error, ok, unauthorized
 from support.project import Project
 
 
@@ -116,6 +116,18 @@ def test_too_many_errors_make_the_run_incomplete(project: Project) -> None:
     assert done.code == 4
     assert done.json["errors"] == 10
     assert done.json["metrics"]["exact_match"]["mean"] == 1.0
+    assert "30 of 40 samples have an answer" in done.err
+
+
+def test_a_run_without_any_answer_is_incomplete_and_says_why(project: Project) -> None:
+    """Every call fails: exit 4, with the endpoint's own words."""
+    project.write_cases(3)
+    with OpenAIServer(lambda _: error(400, "unknown parameter 'tempreature'")) as server:
+        project.write_suite(server.base_url)
+        done = project.run("run")
+    assert done.code == 4
+    assert "3 of 3 samples have no answer (bad_request)" in " ".join(done.out.split())
+    assert "tempreature" in done.out
 
 
 BROKEN = {f"q{i}" for i in range(0, 40, 4)}

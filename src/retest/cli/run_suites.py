@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from retest.cli.console import print_json, print_problems, stderr, stdout
 from retest.cli.progress import RunProgress
+from retest.domain.run import Run
 from retest.domain.suite import Suite
 from retest.errors import ExitCode, Problem, RetestError, SuiteError, worst_exit_code
 from retest.report.json_report import plan_document, problem_document, run_document
+from retest.report.numbers import format_share
 from retest.runner.stopping import StopSignal
 from retest.workflows.check import check_suites
 from retest.workflows.run import RunOptions, RunOutcome, run_suite
@@ -110,12 +112,29 @@ def _show(outcome: RunOutcome, display: Display) -> None:
 
 
 def _say_how_it_ended(outcome: RunOutcome) -> None:
-    if outcome.stop_reason is None or outcome.run is None:
+    if outcome.run is None:
         return
-    resume = outcome.run.provenance.command or f"retest run {outcome.suite.path}"
-    slug, what = _STOPPED[outcome.stop_reason]
+    if outcome.stop_reason is not None:
+        _say_why_it_stopped(outcome, outcome.run)
+    elif outcome.exit_code is ExitCode.INCOMPLETE:
+        print_problems([_too_many_errors(outcome.suite, outcome.run)])
+    elif outcome.exit_code is ExitCode.NOTHING_TO_JUDGE:
+        print_problems([Problem(slug="run-nothing-judged", message="no metric had anything to judge")])
+
+
+def _too_many_errors(suite: Suite, run: Run) -> Problem:
+    limit = f"gate.max_error_rate allows {format_share(suite.gate.max_error_rate)}"
+    answers = f"{run.counts.samples - run.counts.errors:,} of {run.planned:,} samples have an answer"
+    again = f"what failed is tried again by: {run.provenance.command or f'retest run {suite.path}'}"
+    message = "too many calls or metrics failed: what is left does not stand for the suite"
+    return Problem(slug="run-too-many-errors", message=message, details=(answers, limit), fix=again)
+
+
+def _say_why_it_stopped(outcome: RunOutcome, run: Run) -> None:
+    resume = run.provenance.command or f"retest run {outcome.suite.path}"
+    slug, what = _STOPPED[outcome.stop_reason or "interrupt"]
     details = () if outcome.stop_reason == "interrupt" else (outcome.stop_message,)
-    kept = f"{outcome.run.counts.samples:,} of {outcome.run.planned:,} samples are stored"
+    kept = f"{run.counts.samples - run.counts.errors:,} of {run.planned:,} samples have an answer, which is stored"
     problem = Problem(slug=slug, message=what, details=(*details, kept), fix=f"resume with: {resume}")
     print_problems([problem])
 

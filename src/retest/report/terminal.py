@@ -237,6 +237,5 @@ def _next_steps(run: Run, summary: RunSummary) -> Text:
     else:
         text.append(f"retest show {run.run_id} --sort value", "cyan")
     if any(arm.errors for arm in summary.arms):
-        text.append("  |  ")
-        text.append(f"retest show {run.run_id} --errors", "cyan")
+        text.append(f"\n      retest show {run.run_id} --errors", "cyan")  # a line each: what is copied is one command
     return text

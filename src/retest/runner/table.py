@@ -23,6 +23,7 @@ class MetricCells:
 
     values: array[float] = field(default_factory=lambda: array("d"))
     failures: int = 0
+    first_failure: str = ""
     not_applicable: int = 0
 
     def put(self, place: int, outcome: ScoreOutcome) -> None:
@@ -33,6 +34,7 @@ class MetricCells:
             self.not_applicable += 1
         else:
             self.failures += 1
+            self.first_failure = self.first_failure or f"{outcome.kind}: {outcome.message}"
 
 
 class RepeatWatch:
@@ -65,12 +67,13 @@ class RepeatWatch:
 
 @dataclass(slots=True)
 class ArmCells:
-    """One arm's calls: latencies, tokens, cost, errors, and whether its repeats ever differ."""
+    """One arm's calls: latencies, tokens, cost, errors and the first of each kind, whether repeats ever differ."""
 
     metrics: dict[str, MetricCells]
     latencies_ms: array[float] = field(default_factory=lambda: array("d"))
     samples: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    first_errors: dict[str, str] = field(default_factory=dict)
     input_tokens: int = 0
     output_tokens: int = 0
     counted_tokens: int = 0
@@ -85,6 +88,7 @@ class ArmCells:
         self.samples += 1
         if not isinstance(outcome, Response):
             self.errors[outcome.kind] += 1
+            self.first_errors.setdefault(outcome.kind, outcome.message)
             return
         _mark(self.seen_cases, case_index)
         self.repeats.add(case_index, outcome)

@@ -9,6 +9,7 @@ import numpy as np
 
 from retest.domain.run import Run, RunMetric
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary, SliceSummary
+from retest.report.numbers import plural
 from retest.runner.table import ArmCells, MetricCells, RunTable
 from retest.stats.case_values import Matrix, Vector, aggregate_cases, pass_shares, pooled_within_sd
 from retest.stats.intervals import mean_interval
@@ -232,8 +233,18 @@ def _is_dominated(point: tuple[float, ...], points: Sequence[tuple[float, ...]])
 
 def _notes(run: Run, table: RunTable) -> Iterator[str]:
     for arm, cells in zip(run.arms, table.arms, strict=True):
+        yield from _trouble(arm.name, cells)
         temperature = arm.params.get("temperature")
         if cells.repeats.all_identical and temperature != 0:
             yield f"{arm.name}: every repeat of every case is the same answer: is something caching?"
         if len(cells.models) > 1:
             yield f"{arm.name}: the provider answered with several models: {', '.join(sorted(cells.models))}"
+
+
+def _trouble(arm: str, cells: ArmCells) -> Iterator[str]:
+    """Yield what went wrong with calls and metrics: how often, and the first message of each kind."""
+    for kind, message in cells.first_errors.items():
+        yield f"{arm}: {cells.errors[kind]:,} of {cells.samples:,} samples have no answer ({kind}): {message[:300]}"
+    for name, metric in cells.metrics.items():
+        if metric.failures:
+            yield f"{arm}: {name} failed on {plural(metric.failures, 'sample')}: {metric.first_failure[:300]}"
