@@ -10,6 +10,7 @@ from pathlib import Path
 from retest.domain.prompt import Prompt
 from retest.errors import SuiteError
 from retest.runner.plan import CaseSelection
+from retest.suites.prompt_entries import prompts_root
 from retest.suites.prompt_files import read_prompt
 from retest.workflows.check import check_suites
 from retest.workflows.run import RunOptions, RunOutcome, run_suite
@@ -24,7 +25,7 @@ def load_prompt(path: str | Path) -> Prompt:
         SuiteError: everything that is wrong with the file.
     """
     full = Path(path).resolve()
-    return read_prompt(full, display=str(path), root=full.parent)
+    return read_prompt(full, display=str(path), root=prompts_root(full))
 
 
 def run(  # noqa: PLR0913 - one keyword per thing a caller may ask for, as in `retest run`

@@ -24,6 +24,18 @@ def test_a_prompt_renders_as_a_run_sends_it(tmp_path: Path) -> None:
     assert prompt.params == {"temperature": 0}
 
 
+def test_a_prompt_includes_what_a_suite_would_let_it_include(tmp_path: Path) -> None:
+    """Production reads the prompts folder just as a run does, parts in other folders of it included."""
+    for path, text in {
+        "parts/tone.md": "丁寧に。",
+        "qa/ask.md": "{% include '../parts/tone.md' %} {{ question }}",
+    }.items():
+        (tmp_path / "prompts" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "prompts" / path).write_text(text, "utf-8")
+    rendered = retest.load_prompt(tmp_path / "prompts" / "qa" / "ask.md").render(question="？")
+    assert rendered == [{"role": "user", "content": "丁寧に。 ？"}]
+
+
 def test_a_missing_variable_is_an_error(tmp_path: Path) -> None:
     """A production call with a hole in its prompt fails loudly."""
     path = tmp_path / "ask.md"

@@ -135,7 +135,7 @@ def _report_variables(scope: SuiteScope, found: _Pass, prompts: Sequence[BuiltPr
                 f"prompt '{prompt}' uses the variable '{name}', and no row of the dataset has it",
                 where,
                 details=(f"variables of the rows: {listing(found.names) or 'none'}",),
-                fix=did_you_mean(name, found.names)
+                fix=_fix_for(name, found.names)
                 or f"add '{name}' to the dataset, or give it a default: {{{{ {name} | default('') }}}}",
             )
         else:
@@ -146,6 +146,13 @@ def _report_variables(scope: SuiteScope, found: _Pass, prompts: Sequence[BuiltPr
                 details=rows.details(),
                 fix=f"fill it in, or give it a default: {{{{ {name} | default('') }}}}",
             )
+
+
+def _fix_for(name: str, known: Iterable[str]) -> str | None:
+    """Return how to mend an unknown variable, None where only the dataset can."""
+    if name == "expected":
+        return "take it out: a prompt never sees the reference answer, or every model would be right"
+    return did_you_mean(name, known)
 
 
 def _place(scope: SuiteScope, built: BuiltPrompt, name: str, rows: _Rows) -> Location:

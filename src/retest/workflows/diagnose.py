@@ -58,7 +58,10 @@ def _machine(workspace: Workspace) -> Iterator[Finding]:
     yield Finding(group="installed", name="retest", value=library_version("retest"))
     yield Finding(group="installed", name="python", value=f"{platform.python_version()} on {platform.system()}")
     git = read_git_state(workspace.cwd)
-    where = "no repository here" if git.commit is None else f"{git.branch or 'detached'} {git.commit[:8]}"
+    if git.dirty is None:
+        where = "no repository here"
+    else:
+        where = f"{git.branch or 'detached'} {git.commit[:8] if git.commit else '(no commit yet)'}"
     dirty = ", with uncommitted changes" if git.dirty else ""
     found = shutil.which("git") is not None
     yield Finding(

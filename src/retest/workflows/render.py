@@ -12,6 +12,7 @@ from retest.domain.prompt import Message, Prompt
 from retest.domain.suite import Suite
 from retest.errors import NothingToJudgeError, Problem, SuiteError
 from retest.runner.plan import CaseSelection
+from retest.suites.prompt_entries import prompts_root
 from retest.suites.prompt_files import read_prompt
 from retest.workflows.check import check_suites
 from retest.workflows.workspace import Workspace
@@ -47,7 +48,7 @@ def load_prompt_file(path: str, workspace: Workspace) -> Prompt:
         SuiteError: everything that is wrong with it.
     """
     full = (workspace.cwd / path).resolve()
-    return read_prompt(full, display=path, root=full.parent)
+    return read_prompt(full, display=path, root=prompts_root(full))
 
 
 def render_messages(request: RenderRequest, workspace: Workspace) -> list[Rendered]:
