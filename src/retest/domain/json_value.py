@@ -9,14 +9,16 @@ from typing import TypeAlias
 
 JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 
+# Made once: `json.dumps` with options makes one for every value.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
 
 def canonical_json(value: JsonValue) -> bytes:
     """Return the one UTF-8 spelling of a value: sorted keys, no spaces, non-ASCII kept.
 
     Lone surrogates (they occur in recorded outputs) are kept, so that no text is impossible to identify.
     """
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text.encode("utf-8", "surrogatepass")
+    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
 
 
 def content_hash(value: JsonValue) -> str:

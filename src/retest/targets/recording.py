@@ -40,6 +40,8 @@ def lookup(row: Row, name: str) -> Any:
     """Return a field by its name, or by its dotted path (``usage.input_tokens``); None where absent."""
     if name in row:
         return row[name]
+    if "." not in name:
+        return None
     value: Any = row
     for part in name.split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -116,8 +118,14 @@ class Recording:
 
     def get(self, row: Row, name: str) -> Any:
         """Return what a row holds under one of our field names; None where it has no such field."""
-        field_name = self._field_of(row, name)
-        return None if field_name is None else lookup(row, field_name)
+        named = self._selection.fields.get(name)
+        if named is not None:
+            return lookup(row, named)
+        for candidate in _CANDIDATES[name]:
+            value = lookup(row, candidate)
+            if value is not None or candidate in row:
+                return value
+        return None
 
     def close(self) -> None:
         """Close the file; may be called twice."""
