@@ -53,12 +53,14 @@ class ExecutionOptions:
 
     Attributes:
         offline_arms: arms that may not call; what the ledger lacks is an error of kind ``offline``.
+        budget: shared with executions that take place at the same time; None makes one of `limits`.
         grace_s: how long calls in flight may still arrive after an interrupt.
         streak_limit: final failures in a row after which the run stops.
     """
 
     concurrency: int = 32
     limits: Limits = field(default_factory=Limits)
+    budget: Budget | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     offline_arms: frozenset[int] = frozenset()
     grace_s: float = 10.0
@@ -95,7 +97,7 @@ class Execution:
         self._backends = backends
         self._options = options
         self._tell = listener
-        self._budget = Budget(options.limits)
+        self._budget = options.budget or Budget(options.limits)
         self._streak = FailureStreak(options.streak_limit)
         # Jitter only: no verdict depends on it.
         self._rng = random.Random()  # noqa: S311

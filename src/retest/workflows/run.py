@@ -20,7 +20,8 @@ from retest.runner.pacing import RetryPolicy
 from retest.runner.plan import CaseSelection, RunPlan
 from retest.runner.redact import Redactor
 from retest.runner.score import Scorer
-from retest.runner.stopping import Limits, StopSignal
+from retest.runner.stopping import Budget, Limits, StopSignal
+from retest.store.base import Ledger
 from retest.targets.base import Target
 from retest.targets.prices import PriceTable
 from retest.targets.registry import TargetContext, open_target, providers
@@ -60,6 +61,27 @@ class RunOutcome:
     stop_message: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedRun:
+    """A run up to its first call: everything is open, nothing is paid for."""
+
+    plan: RunPlan
+    ready: PlanReady
+    estimate: PlanEstimate
+    targets: Sequence[Target]
+    metrics: Mapping[str, Metric[Any]]
+    ledger: Ledger
+    unfinished: Run | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What runs that take place at the same time have in common: its part of the concurrency, and one budget."""
+
+    concurrency: int
+    budget: Budget
+
+
 class SuiteRun:
     """One suite on its way through the stages."""
 
@@ -77,28 +99,64 @@ class SuiteRun:
             RetestError: whatever is wrong before the first call, or a store that fails midway.
         """
         async with AsyncExitStack() as stack:
-            prices = self._workspace.prices()
-            targets = await self._open_targets(stack, prices)
-            metrics = build_metrics(self._suite)
-            stack.callback(_close_all, metrics)
-            unfinished = self._unfinished(store)
-            plan = self._plan(targets, self._draw(store, unfinished))
-            lease_s = float(self._workspace.settings["lease_s"])
-            run_id = unfinished.run_id if unfinished else self._workspace.new_run_id()
-            ledger = store.ledger(run_id, lease_s=lease_s)
-            estimate = await estimate_plan(plan, ledger, prices, self._paid(), stop=stop)
-            self._refuse_unpriced(estimate)
-            ready = self._ready(run_id, plan, estimate, resumed=unfinished is not None)
-            self._tell(ready)
-            if self._options.dry_run:
-                return RunOutcome(suite=self._suite, plan=ready, exit_code=ExitCode.PASSED)
-            run = unfinished or self._header(run_id, plan, metrics, planned=estimate.planned)
-            backends = Backends(
-                targets=targets, ledger=ledger, writer=store.start_run(run, owner=run_id), scorer=Scorer(metrics)
-            )
-            execution = Execution(plan, backends, self._execution_options(estimate), self._tell, stop)
-            counts = await _execute(execution, store, run)
-            return await asyncio.to_thread(self._close, store, run, ready, execution, counts)
+            prepared = await self.prepare(stack, store, stop)
+            return await self.carry_out(prepared, store, stop)
+
+    async def prepare(self, stack: AsyncExitStack, store: Store, stop: StopSignal) -> PreparedRun:
+        """Open all that the run needs and look the plan through; nothing is stored and nothing is called.
+
+        Args:
+            stack: closes what was opened.
+            store: open for writing.
+            stop: ends the look through the plan.
+
+        Raises:
+            RetestError: whatever is wrong before the first call.
+        """
+        prices = self._workspace.prices()
+        targets = await self._open_targets(stack, prices)
+        metrics = build_metrics(self._suite)
+        stack.callback(_close_all, metrics)
+        unfinished = self._unfinished(store)
+        plan = self._plan(targets, self._draw(store, unfinished))
+        lease_s = float(self._workspace.settings["lease_s"])
+        run_id = unfinished.run_id if unfinished else self._workspace.new_run_id()
+        ledger = store.ledger(run_id, lease_s=lease_s)
+        estimate = await estimate_plan(plan, ledger, prices, self._paid(), stop=stop)
+        self._refuse_unpriced(estimate)
+        ready = self._ready(run_id, plan, estimate, resumed=unfinished is not None)
+        self._tell(ready)
+        return PreparedRun(
+            plan=plan,
+            ready=ready,
+            estimate=estimate,
+            targets=targets,
+            metrics=metrics,
+            ledger=ledger,
+            unfinished=unfinished,
+        )
+
+    async def carry_out(
+        self, prepared: PreparedRun, store: Store, stop: StopSignal, share: Share | None = None
+    ) -> RunOutcome:
+        """Make the calls, score and store the answers, sum them up; after a dry run there is nothing to do.
+
+        Raises:
+            StoreError: the store fails midway.
+        """
+        ready, plan, metrics = prepared.ready, prepared.plan, prepared.metrics
+        if self._options.dry_run:
+            return RunOutcome(suite=self._suite, plan=ready, exit_code=ExitCode.PASSED)
+        run = prepared.unfinished or self._header(ready.run_id, plan, metrics, planned=ready.planned)
+        backends = Backends(
+            targets=prepared.targets,
+            ledger=prepared.ledger,
+            writer=store.start_run(run, owner=ready.run_id),
+            scorer=Scorer(metrics),
+        )
+        execution = Execution(plan, backends, self._execution_options(prepared.estimate, share), self._tell, stop)
+        counts = await _execute(execution, store, run)
+        return await asyncio.to_thread(self._close, store, run, ready, execution, counts)
 
     # -- before ----------------------------------------------------------------------------------------------------
 
@@ -119,8 +177,12 @@ class SuiteRun:
 
     def _config_hash(self) -> str:
         selection = self._options.selection
+        # Two revisions with one content are two runs: each must find its own unfinished one.
+        origin = self._workspace.origin
+        revision = {} if origin is None else {"revision": origin.commit}
         return content_hash(
             {
+                **revision,
                 "suite": self._suite.name,
                 "fingerprint": self._suite.fingerprint,
                 "samples": self._samples,
@@ -209,11 +271,12 @@ class SuiteRun:
             metadata={**suite.metadata, **self._options.metadata},
         )
 
-    def _execution_options(self, estimate: PlanEstimate) -> ExecutionOptions:
+    def _execution_options(self, estimate: PlanEstimate, share: Share | None) -> ExecutionOptions:
         settings = self._workspace.settings
         offline = {i for i, arm in enumerate(self._suite.arms) if arm.target.provider != "replay"}
         return ExecutionOptions(
-            concurrency=int(settings["concurrency"]),
+            concurrency=share.concurrency if share else int(settings["concurrency"]),
+            budget=share.budget if share else None,
             limits=Limits(
                 max_calls=self._options.max_calls,
                 max_cost_usd=self._max_cost_usd,

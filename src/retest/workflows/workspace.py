@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retest.domain.run import Provenance
-from retest.revisions.provenance import read_git_state
+from retest.revisions.provenance import GitState, read_git_state
 from retest.targets.prices import PriceTable, load_prices
 from retest.workflows.settings import Settings
 
@@ -32,10 +32,14 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """One command's surroundings. `env` already holds what ``.env`` adds."""
+    """One command's surroundings. `env` already holds what ``.env`` adds.
+
+    `origin` is what `cwd` is a copy of, where that is a revision and no working tree.
+    """
 
     cwd: Path
     settings: Settings
+    origin: GitState | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
     command: str = ""
@@ -59,7 +63,7 @@ class Workspace:
 
     def provenance(self) -> Provenance:
         """Return what a run records of its origin."""
-        git = read_git_state(self.cwd)
+        git = self.origin or read_git_state(self.cwd)
         return Provenance(
             git_commit=git.commit,
             git_branch=git.branch,
