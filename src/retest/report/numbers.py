@@ -64,6 +64,13 @@ def format_signed(value: float | None, *, low: float | None = 0.0, high: float |
     return sign + format_value(abs(value), low=low, high=high)
 
 
+def format_points(difference: float, *, signed: bool = False) -> str:
+    """Return a difference of shares in percentage points with one decimal, ``0.0`` only where exact."""
+    points = abs(difference) * 100
+    text = f"{points if points == 0 else max(points, 0.1):.1f}"
+    return f"{'-' if difference < 0 else '+'}{text}" if signed else text
+
+
 def format_p(p: float | None) -> str:
     """Return a p-value; never 0, for no number of draws shows that."""
     if p is None:

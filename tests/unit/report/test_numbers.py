@@ -8,6 +8,7 @@ from retest.report.numbers import (
     format_cost,
     format_duration,
     format_latency,
+    format_points,
     format_share,
     format_signed,
     format_value,
@@ -58,3 +59,9 @@ def test_a_latency_and_a_difference() -> None:
     """Milliseconds below a second; a difference always has its sign."""
     assert [format_latency(250), format_latency(7_923_000), format_latency(None)] == ["250 ms", "7923.0 s", "–"]
     assert [format_signed(0.1), format_signed(-0.05), format_signed(0.0)] == ["+0.100", "-0.050", "+0"]
+
+
+def test_points() -> None:
+    """One decimal; a difference that is there never reads as none."""
+    assert [format_points(x) for x in (-0.12, 0.00001, 0.0)] == ["12.0", "0.1", "0.0"]
+    assert [format_points(x, signed=True) for x in (-0.18, 0.06)] == ["-18.0", "+6.0"]
