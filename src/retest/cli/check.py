@@ -25,13 +25,14 @@ def command(
     from retest.cli.config import open_workspace
     from retest.cli.console import print_json, print_problems, stdout
     from retest.report.escape import one_line
-    from retest.report.json_report import problem_document
     from retest.report.numbers import plural
     from retest.workflows.check import check_suites
 
     result = check_suites(suites or [], open_workspace(), overrides or [])
     code = ExitCode.USAGE if result.errors else ExitCode.PASSED
     if as_json:
+        from retest.report.json_report import problem_document
+
         print_json({**problem_document(result.problems, code), "suites": [suite.name for suite in result.suites]})
         return code
     print_problems(result.problems)

@@ -18,7 +18,8 @@ from retest.domain.sample import MetricFailure, Response, Score, ScoreOutcome
 class MetricOptions(BaseModel):
     """Base of every metric's options: unknown keys are refused, values are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Validators are built at first use: a module has several metrics, a suite names one of them.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 OptionsT = TypeVar("OptionsT", bound=MetricOptions)

@@ -47,7 +47,7 @@ _DEFAULT_BODY: AnyJson = {"prompt": "{{ prompt }}"}
 class PickFields(BaseModel):
     """Where in the answer each part is; paths like ``$.choices[0].text``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     output: str = Field(description="the answer's text")
     tool_calls: str | None = Field(default=None, description="list of tool calls")
@@ -61,7 +61,7 @@ class PickFields(BaseModel):
 class HttpOptions(BaseModel):
     """Options of the `http` provider."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     url: str = Field(description="address of the endpoint; ${VAR} is filled in")
     method: Literal["POST", "PUT", "PATCH", "GET"] = Field(default="POST", description="HTTP method; GET sends no body")

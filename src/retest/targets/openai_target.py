@@ -24,7 +24,7 @@ Api = Literal["chat", "responses"]
 class EndpointOptions(BaseModel):
     """Options that every OpenAI-compatible endpoint takes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     api: Api = Field(default="chat", description="chat completions, or the responses API")
     headers: dict[str, str] = Field(default_factory=dict, description="extra HTTP headers; ${VAR} is filled in")

@@ -23,7 +23,7 @@ from retest.targets.wire_json import as_text
 class ReplayFields(BaseModel):
     """Which field of the recording holds what; dotted paths reach into objects. Unset: common names are looked for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     case: str | None = Field(default=None, description="case id; unset: case_id or id")
     sample: str | None = Field(default=None, description="number of the repeat; unset: sample_index, repeat or sample")
@@ -43,7 +43,7 @@ class ReplayFields(BaseModel):
 class ReplayOptions(BaseModel):
     """Options of the `replay` provider."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     path: str = Field(description="a JSONL recording, may be gzipped (.gz); relative to the file that names it")
     fields: ReplayFields = Field(default_factory=ReplayFields, description="names of the recording's fields")

@@ -1,0 +1,1 @@
+"""What retest costs, as ratios measured side by side in one run."""

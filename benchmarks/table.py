@@ -1,0 +1,51 @@
+"""The rows of the table, and what they were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+_LIBRARIES = ("openai", "aiohttp", "typer", "pydantic", "sqlalchemy", "numpy", "scipy", "rouge-score", "sacrebleu")
+_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One measurement: what, how much, and how much what it is compared with took in the same run."""
+
+    what: str
+    measured: str
+    against: str = ""
+    ratio: float | None = None
+    goal: str = ""
+
+    def line(self) -> str:
+        """Return the row in Markdown."""
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        return f"| {self.what} | {self.measured} | {self.against} | {ratio} | {self.goal} |"
+
+
+def markdown(rows: list[Row]) -> str:
+    """Return the table."""
+    head = ["| what | measured | against | ratio | wanted |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *(row.line() for row in rows)])
+
+
+def conditions(load_before: float) -> str:
+    """Return a sentence that says on what, with what and how busy."""
+    cores = os.cpu_count() or 1
+    known = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    load = f"load average {load_before:.1f} before and {os.getloadavg()[0]:.1f} after"
+    return (
+        f"{platform.system()} {platform.machine()}, {cores} cores, {load}. Python {platform.python_version()}, {known}."
+    )
+
+
+def write_into(document: Path, text: str) -> None:
+    """Replace what stands between the two marks of a document."""
+    before, rest = document.read_text("utf-8").split(_BEGIN)
+    after = rest.split(_END)[1]
+    document.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}", "utf-8")
