@@ -208,7 +208,7 @@ def test_identical_repeats_are_pointed_out(project: Project) -> None:
 
 def test_what_is_redacted_never_reaches_the_store(project: Project) -> None:
     """A pattern is removed from answers, messages and cases before anything is stored."""
-    rows = [{"id": "c0", "question": "call 090-1234-5678", "expected": "call [redacted]"}]
+    rows = [{"id": "c0", "question": "call 090-1234-5678", "expected": "call 090-1234-5678"}]
     project.write_rows("datasets/qa.jsonl", rows)
     with OpenAIServer(echo) as server:
         project.write_suite(server.base_url, redact=[{"pattern": r"\d{3}-\d{4}-\d{4}"}])

@@ -117,25 +117,24 @@ def _say_how_it_ended(outcome: RunOutcome) -> None:
     if outcome.stop_reason is not None:
         _say_why_it_stopped(outcome, outcome.run)
     elif outcome.exit_code is ExitCode.INCOMPLETE:
-        print_problems([_too_many_errors(outcome.suite, outcome.run)])
+        print_problems([_too_many_errors(outcome, outcome.run)])
     elif outcome.exit_code is ExitCode.NOTHING_TO_JUDGE:
         print_problems([Problem(slug="run-nothing-judged", message="no metric had anything to judge")])
 
 
-def _too_many_errors(suite: Suite, run: Run) -> Problem:
-    limit = f"gate.max_error_rate allows {format_share(suite.gate.max_error_rate)}"
+def _too_many_errors(outcome: RunOutcome, run: Run) -> Problem:
+    limit = f"gate.max_error_rate allows {format_share(outcome.suite.gate.max_error_rate)}"
     answers = f"{run.counts.samples - run.counts.errors:,} of {run.planned:,} samples have an answer"
-    again = f"what failed is tried again by: {run.provenance.command or f'retest run {suite.path}'}"
+    again = f"what failed is tried again by: {outcome.command}"
     message = "too many calls or metrics failed: what is left does not stand for the suite"
     return Problem(slug="run-too-many-errors", message=message, details=(answers, limit), fix=again)
 
 
 def _say_why_it_stopped(outcome: RunOutcome, run: Run) -> None:
-    resume = run.provenance.command or f"retest run {outcome.suite.path}"
     slug, what = _STOPPED[outcome.stop_reason or "interrupt"]
     details = () if outcome.stop_reason == "interrupt" else (outcome.stop_message,)
     kept = f"{run.counts.samples - run.counts.errors:,} of {run.planned:,} samples have an answer, which is stored"
-    problem = Problem(slug=slug, message=what, details=(*details, kept), fix=f"resume with: {resume}")
+    problem = Problem(slug=slug, message=what, details=(*details, kept), fix=f"resume with: {outcome.command}")
     print_problems([problem])
 
 

@@ -305,7 +305,11 @@ class Execution:
 
     async def _score(self) -> None:
         while (batch := await self._durable.get()) is not None:
-            scores = await self._backends.scorer.score_batch([(item.call.case, item.outcome) for item in batch])
+            # What was redacted from the answer is redacted from the reference too, else they could never be equal.
+            redacted = self._plan.redactor.case
+            scores = await self._backends.scorer.score_batch(
+                [(redacted(item.call.case), item.outcome) for item in batch]
+            )
             records = [_to_record(item, row) for item, row in zip(batch, scores, strict=True)]
             await self._backends.writer.append(records)
             self.tally.add(records)

@@ -50,7 +50,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """A run with what it adds up to; `run` is None after a dry run."""
+    """A run with what it adds up to; `run` is None after a dry run. `command`, typed again, goes on where it ended."""
 
     suite: Suite
     plan: PlanReady
@@ -59,6 +59,7 @@ class RunOutcome:
     summary: RunSummary | None = None
     stop_reason: str | None = None
     stop_message: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +308,7 @@ class SuiteRun:
             summary=closed.summary,
             stop_reason=stop.reason,
             stop_message=stop.message,
+            command=self._workspace.command,
         )
 
 
