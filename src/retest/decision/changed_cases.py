@@ -11,7 +11,7 @@ from retest.domain.run import RunMetric
 from retest.stats.case_labels import MAX_FALSE_SHARE, label_cases
 from retest.stats.pairs import PairedScores, paired_scores
 from retest.stats.several_metrics import benjamini_hochberg
-from retest.stats.single_cases import single_case_test
+from retest.stats.single_cases import single_case_p
 
 _SUSPECTS = 5  # cases listed where the mean fell and no single case can be named
 _ORDER: dict[CaseLabel, int] = {"newly_failing": 0, "worse": 0, "suspect": 1, "newly_passing": 2, "better": 2}
@@ -121,7 +121,7 @@ def _passes(scores: Scores, definition: RunMetric, case_id: str) -> tuple[int, i
 
 def _by_relabelling(judged: JudgedMetric, ids: Sequence[str], seed: int) -> _Found:
     worse = benjamini_hochberg([judged.pair.case_p[case_id] for case_id in ids])
-    better = benjamini_hochberg(single_case_test(_swapped(judged, ids), seed=seed).case_p)
+    better = benjamini_hochberg(single_case_p(_swapped(judged, ids), seed=seed))
     changes: list[tuple[str, float, CaseChange]] = []
     for place, case_id in enumerate(ids):
         lists: tuple[tuple[CaseLabel, float], ...] = (("worse", worse[place]), ("better", better[place]))

@@ -41,13 +41,8 @@ def single_case_test(pairs: PairedScores, *, seed: int = 0) -> SingleCases:
     P(min <= x) = 1 - prod(1 - F_i(x)) with F_i(x) the largest p-value up to x that case i can have at all. Exact for
     pools of up to 32 samples and for scores of two values; else a case's p-value is drawn 9,999 times.
     """
-    rng = np.random.default_rng(seed)
-    deltas = pairs.deltas
-    case_p = np.ones(pairs.n_cases)
     shapes = pool_shapes(pairs)
-    for shape in shapes:
-        for members, p_values in _shape_p(shape, deltas, rng):
-            case_p[members] = p_values
+    case_p = _case_p(pairs, shapes, seed)
     if not shapes:
         return SingleCases(p=1.0, case_p=case_p)
     smallest = float(case_p.min())
@@ -56,6 +51,21 @@ def single_case_test(pairs: PairedScores, *, seed: int = 0) -> SingleCases:
         with np.errstate(divide="ignore"):  # log(0): some case is sure to have one
             log_none += float((shape.repeats * np.log1p(-_reachable(shape, smallest))).sum())
     return SingleCases(p=float(-np.expm1(log_none)), case_p=case_p)
+
+
+def single_case_p(pairs: PairedScores, *, seed: int = 0) -> Floats:
+    """Return each case's own p-value as `single_case_test` does, without the test of their minimum."""
+    return _case_p(pairs, pool_shapes(pairs), seed)
+
+
+def _case_p(pairs: PairedScores, shapes: list[PoolShape], seed: int) -> Floats:
+    rng = np.random.default_rng(seed)
+    deltas = pairs.deltas
+    case_p = np.ones(pairs.n_cases)
+    for shape in shapes:
+        for members, p_values in _shape_p(shape, deltas, rng):
+            case_p[members] = p_values
+    return case_p
 
 
 def can_reject(pairs: PairedScores, level: float) -> bool:
