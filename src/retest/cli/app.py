@@ -16,6 +16,7 @@ from retest.errors import ExitCode, Problem, RetestError
 # In the order of `retest --help`. A module has `command`, and `NAME` where that differs from the module's own.
 _PANELS: dict[str, tuple[str, ...]] = {
     "Start": ("init", "check", "run"),
+    "Decide": ("compare",),
     "Look": ("diff", "show", "runs", "search", "export"),
     "Write": ("try_prompt", "render", "metrics", "schema"),
     "Keep": ("tag", "delete", "gc", "doctor"),

@@ -93,16 +93,19 @@ class RunProgress:
                 self._say(f"waiting for {plural(event.keys, 'call')} that another process is making")
 
     def _show_plan(self, plan: PlanReady) -> None:
-        self._counters.planned = plan.planned
+        self._counters.planned += plan.planned  # runs that take place at the same time each have a plan
         self._started = self._last_line = self._clock()
         if self._quiet:
             return
         for line in plan_lines(plan):
             self._say(line)
         if stderr().is_terminal and plan.calls_to_make:
-            self._start_live(plan)
+            self._start_live()
 
-    def _start_live(self, plan: PlanReady) -> None:
+    def _start_live(self) -> None:
+        if self._live is not None and self._task is not None:
+            self._live.update(self._task, total=self._counters.planned)
+            return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._live = Progress(
@@ -113,7 +116,7 @@ class RunProgress:
             console=stderr(),
             transient=True,
         )
-        self._task = self._live.add_task("", total=plan.planned, state="")
+        self._task = self._live.add_task("", total=self._counters.planned, state="")
         self._live.start()
 
     def _show_counters(self) -> None:

@@ -13,7 +13,7 @@ from retest.domain.comparison import ArmComparison, MetricComparison
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_interval, format_p, format_signed, format_value
 
-_STYLE = {
+VERDICT_STYLE = {
     "regressed": "bold red",
     "improved": "bold green",
     "unchanged": "green",
@@ -51,7 +51,7 @@ def verdict_table(metrics: Sequence[MetricComparison]) -> Table:
             Text(format_change(metric), "bold"),
             Text(_interval(metric), "dim"),
             *_p_cells(metric, adjusted=adjusted),
-            Text(metric.verdict.replace("_", " "), _STYLE[metric.verdict]),
+            Text(metric.verdict.replace("_", " "), VERDICT_STYLE[metric.verdict]),
         )
     return table
 

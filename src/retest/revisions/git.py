@@ -33,7 +33,14 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeEntry:
-    """A file of a revision: path below the repository's root, git's mode, object id, bytes (None for a submodule)."""
+    """A file of a revision.
+
+    Attributes:
+        path: below the repository's root.
+        mode: git's, such as 100644.
+        object_id: of its content.
+        size: in bytes; None of a submodule, and where the content is not here.
+    """
 
     path: str
     mode: str
@@ -69,12 +76,14 @@ class Repository:
         Raises:
             UsageError: there is no such commit here, or not yet any commit.
         """
+        if "\0" in name:  # no argument of a program can hold it
+            raise self._unknown(name)
         # A name may look like a flag; after --end-of-options git takes it for nothing but a revision.
         done = run_git(
             self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", check=False
         )
         commit = done.stdout.decode().strip()
-        if done.returncode != 0 or not commit or "\0" in name:
+        if done.returncode != 0 or not commit:
             raise self._unknown(name)
         full = run_git(self.root, "rev-parse", "--symbolic-full-name", "--end-of-options", name, check=False)
         lines = os.fsdecode(full.stdout).split("\n")
@@ -127,7 +136,7 @@ class Repository:
                 head, _, path = line.partition(b"\t")
                 mode, _, object_id, size = head.decode().split()
                 yield TreeEntry(
-                    path=os.fsdecode(path), mode=mode, object_id=object_id, size=None if size == "-" else int(size)
+                    path=os.fsdecode(path), mode=mode, object_id=object_id, size=int(size) if size.isdigit() else None
                 )
 
     def _unknown(self, name: str) -> UsageError:
