@@ -6,17 +6,18 @@ import functools
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 import typer
 
 from retest.errors import ExitCode, Problem, RetestError
 
-# In the order of `retest --help`. A module has `command`, and `NAME` where that differs from the module's own.
+# In the order of `retest --help`. A module has `command`, and `NAME` where that differs from the module's own; or, for
+# a command with subcommands, `COMMANDS` and `HELP`.
 _PANELS: dict[str, tuple[str, ...]] = {
     "Start": ("init", "check", "run"),
-    "Decide": ("compare",),
+    "Decide": ("gate", "baseline", "compare", "waive"),
     "Look": ("diff", "show", "runs", "search", "export"),
     "Write": ("try_prompt", "render", "metrics", "schema"),
     "Keep": ("tag", "delete", "gc", "doctor"),
@@ -42,8 +43,18 @@ def build_app() -> typer.Typer:
     for panel, modules in _PANELS.items():
         for name in modules:
             module = import_module(f"retest.cli.{name}")
-            app.command(getattr(module, "NAME", name), rich_help_panel=panel)(_guarded(module.command))
+            if hasattr(module, "COMMANDS"):
+                app.add_typer(_group(module.COMMANDS, module.HELP), name=name, rich_help_panel=panel)
+            else:
+                app.command(getattr(module, "NAME", name), rich_help_panel=panel)(_guarded(module.command))
     return app
+
+
+def _group(commands: Mapping[str, Callable[..., ExitCode | None]], text: str) -> typer.Typer:
+    group = typer.Typer(help=text, no_args_is_help=True, rich_markup_mode="rich")
+    for name, command in commands.items():
+        group.command(name)(_guarded(command))
+    return group
 
 
 def _print_version(value: bool) -> None:

@@ -46,7 +46,7 @@ def baseline_path(suite_path: str) -> str:
 
 
 def write_baseline(scores: RunScores, run_id: str, outputs: Outputs | None = None) -> str:
-    """Return the file's text: the same scores always give the same text, and one changed case changes one line."""
+    """Return the file's text: the same run always gives the same text, and one changed case changes one line."""
     lines = list(_case_lines(scores, outputs))
     header = _header(scores, run_id, len(lines))
     return "".join(_json_line(line) for line in (header, *lines))

@@ -56,11 +56,13 @@ class DiffOptions:
         arms: names of the arms to pair, baseline's and candidate's; None pairs arms of equal name.
         metrics: only these; none means all.
         limit: changed cases to show with their answers, for each pair of arms.
+        gate: the policy with alpha and margins; None for the one that the candidate's suite had.
     """
 
     arms: tuple[str, str] | None = None
     metrics: tuple[str, ...] = ()
     limit: int = 10
+    gate: GatePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,7 @@ def diff_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Pat
         candidate=candidate,
         pairs=pairs,
         plans=plan_metrics(before, after, pairs, options.metrics),
-        gate=GatePolicy() if candidate.run is None else read_stored_gate(candidate.run),
+        gate=options.gate or _stored_gate(candidate),
     )
     renewed = renew_scores(baseline, candidate, sides.plans, pairs, arms.pairs, cwd=cwd)
     compared = [_compare_arms(replace(sides, renewed=renewed), first, second, options) for first, second in arms.pairs]
@@ -125,6 +127,10 @@ def diff_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Pat
         age_days=None if age is None else age / timedelta(days=1),
         warnings=tuple(_warnings(sides, arms.pairs, age)),
     )
+
+
+def _stored_gate(candidate: Side) -> GatePolicy:
+    return GatePolicy() if candidate.run is None else read_stored_gate(candidate.run)
 
 
 def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOptions) -> ArmComparison:

@@ -1,0 +1,56 @@
+"""`retest gate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from retest.cli import options as opt
+from retest.errors import ExitCode
+
+
+def command(
+    suites: opt.Suites = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", metavar="RUN|FILE|git:REV", help="Compare with this, not the suite's own baseline."),
+    ] = None,
+    samples: Annotated[int | None, typer.Option("--samples", "-k", min=1, help="Samples per case.")] = None,
+    concurrency: Annotated[int | None, typer.Option("--concurrency", "-c", min=1, help="Calls in flight.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
+    max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
+    max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
+    overrides: opt.Overrides = None,
+    store: opt.StoreUrl = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> ExitCode:
+    """Run what is needed, compare with the baseline, and pass or fail by the suite's policy.
+
+    What the ledger has is not called again, so the same content gets the same verdict for nothing. Exit codes: 0
+    passed, 1 failed, 4 too many errors, 5 nothing to judge (no baseline, say), 6 inconclusive where proof is asked for.
+
+    [bold]Examples[/bold]
+
+        retest gate                                  every suite, each against its own baseline
+
+        retest gate evals/support.yaml --baseline git:origin/main
+
+        retest gate --baseline latest                against the latest run before this one
+
+        retest gate --offline --json                 from the ledger only, for scripts
+    """
+    from retest.cli.config import open_workspace
+    from retest.cli.gate_suites import GateWish, gate_selected
+    from retest.cli.run_suites import Display
+    from retest.workflows.run import RunOptions
+
+    wish = GateWish(
+        baseline=baseline,
+        run=RunOptions(samples=samples, offline=offline, max_cost_usd=max_cost, max_calls=max_calls),
+    )
+    workspace = open_workspace(store=store, concurrency=concurrency)
+    display = Display(as_json=as_json, quiet=quiet, verbose=verbose)
+    return gate_selected(suites or [], overrides or [], wish, workspace, display)

@@ -1,0 +1,160 @@
+"""Judges a finished run against a baseline: compares, gathers what the policy asks about, and reports."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from retest.decision.gate import GateDecision, GateFacts, GuardedCase, judge_gate
+from retest.domain.comparison import RunComparison
+from retest.domain.gate import GateReason, GateReport, Waiver
+from retest.domain.run import Run, RunMetric
+from retest.domain.scores import ArmCalls, RunScores
+from retest.domain.suite import GatePolicy, Suite
+from retest.domain.summary import RunSummary
+from retest.errors import ExitCode, NothingToJudgeError
+from retest.workflows.baseline import Baseline
+from retest.workflows.diff import DiffOptions, Side, diff_runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A run judged: the comparison (None without a baseline) and the decision."""
+
+    comparison: RunComparison | None
+    decision: GateDecision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """By what a run is judged.
+
+    Attributes:
+        waivers: of every suite.
+        cwd: where the suite's path starts.
+        now: for the age of the baseline and for waivers.
+    """
+
+    policy: GatePolicy
+    waivers: tuple[Waiver, ...]
+    cwd: Path
+    now: datetime
+
+
+def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, terms: Terms) -> Judged:
+    """Compare a stored run with a baseline and decide by the policy; the same two runs always get the same decision."""
+    run = candidate.run
+    assert run is not None, "a candidate is a stored run"  # noqa: S101 - tells the type checker
+    comparison = None
+    if baseline is not None:
+        wish = DiffOptions(gate=terms.policy)
+        comparison = diff_runs(baseline.side, candidate, wish, cwd=terms.cwd, now=terms.now)
+    facts = GateFacts(
+        summary=summary,
+        status=run.status,
+        planned=run.planned,
+        comparison=comparison,
+        guarded=tuple(guarded_cases(candidate.scores, terms.policy.never_fail)),
+        latency_ms={arm.name: _mean_latency(candidate.scores.calls.get(arm.name, ArmCalls())) for arm in run.arms},
+        waivers=own_waivers(terms.waivers, run.suite),
+        today=terms.now.date(),
+    )
+    return Judged(comparison=comparison, decision=judge_gate(facts, terms.policy))
+
+
+def own_waivers(waivers: Sequence[Waiver], suite: str) -> tuple[Waiver, ...]:
+    """Return the waivers of one suite."""
+    return tuple(waiver for waiver in waivers if waiver.suite == suite)
+
+
+def guarded_cases(scores: RunScores, never_fail: Sequence[str]) -> Iterator[GuardedCase]:
+    """Yield the cases whose id or tag is named, once a metric that says what passes."""
+    wanted = set(never_fail)
+    deciding = [metric for metric in scores.metrics if metric.decides_passing]
+    for case_id, case in scores.cases.items():
+        if wanted & {case_id, *case.tags}:
+            for arm in scores.arms:
+                yield from _guarded(scores, arm.name, case_id, deciding)
+
+
+def _guarded(scores: RunScores, arm: str, case_id: str, metrics: Sequence[RunMetric]) -> Iterator[GuardedCase]:
+    """Yield one entry a metric that has something to say on the case; one empty entry where none has."""
+    judged = False
+    for metric in metrics:
+        values = scores.scores.get(arm, {}).get(metric.name, {}).get(case_id)
+        if values is None:
+            continue
+        judged = True
+        known = [value for value in values if value is not None]
+        failed = sum(metric.passes(value) is False for value in known)
+        yield GuardedCase(arm=arm, case_id=case_id, metric=metric.name, failed=failed, samples=len(known))
+    if not judged:
+        name = metrics[0].name if metrics else ""
+        yield GuardedCase(arm=arm, case_id=case_id, metric=name, failed=0, samples=0)
+
+
+def _mean_latency(calls: ArmCalls) -> float | None:
+    known = [one.latency_ms for answers in calls.answers.values() for one in answers if one.latency_ms is not None]
+    return sum(known) / len(known) if known else None
+
+
+def report_run(
+    suite: Suite, candidate: Side, summary: RunSummary, baseline: Baseline, terms: Terms, *, reproduce: str
+) -> GateReport:
+    """Return the gate's report on a run of a suite."""
+    judged = judge_run(candidate, summary, baseline, terms)
+    return replace(
+        _empty_report(suite, terms, reproduce),
+        outcome=judged.decision.outcome,
+        exit_code=int(judged.decision.exit_code),
+        reasons=judged.decision.reasons,
+        run=candidate.run,
+        summary=summary,
+        comparison=judged.comparison,
+        baseline_label=baseline.label,
+    )
+
+
+def report_interrupted(suite: Suite, run: Run, summary: RunSummary, terms: Terms, *, reproduce: str) -> GateReport:
+    """Return the report on a run that a person stopped: nothing is judged, the same command goes on."""
+    message = f"interrupted: {run.counts.samples} of {run.planned} samples are there"
+    return replace(
+        _empty_report(suite, terms, reproduce),
+        outcome="interrupted",
+        exit_code=int(ExitCode.INTERRUPTED),
+        reasons=(GateReason(kind="errors", message=message, blocking=True),),
+        run=run,
+        summary=summary,
+    )
+
+
+def report_no_baseline(suite: Suite, error: NothingToJudgeError, terms: Terms, *, reproduce: str) -> GateReport:
+    """Return the report on a suite that was not run, for there is nothing to compare it with."""
+    reasons = tuple(GateReason(kind="baseline", message=problem.message, blocking=True) for problem in error.problems)
+    return replace(_empty_report(suite, terms, reproduce), reasons=reasons)
+
+
+def _empty_report(suite: Suite, terms: Terms, reproduce: str) -> GateReport:
+    return GateReport(
+        suite=suite.name,
+        suite_path=suite.path,
+        outcome="nothing_to_judge",
+        exit_code=int(ExitCode.NOTHING_TO_JUDGE),
+        reasons=(),
+        waivers=own_waivers(terms.waivers, suite.name),
+        reproduce=reproduce,
+        judged_on=terms.now.date(),
+    )
+
+
+def reproduce_command(suite: Suite, baseline: str | None, samples: int | None) -> str:
+    """Return the command that repeats the decision."""
+    words = ["retest", "gate", suite.path]
+    if baseline is not None:
+        words += ["--baseline", baseline]
+    if samples is not None:
+        words += ["--samples", str(samples)]
+    return shlex.join(words)
