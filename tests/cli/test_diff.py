@@ -127,9 +127,11 @@ def test_a_run_too_far_back_is_nothing_to_judge(versions: Project) -> None:
 
 
 def test_a_single_run_is_nothing_to_judge(project: Project) -> None:
-    """There is nothing before the first run."""
+    """There is nothing before the first run, and the JSON says so too."""
     run_version(project, right_answers(ROWS[:3], 1), ROWS[:3])
-    assert project.run("diff").code == 5
+    done = project.run("diff", "--json")
+    assert (done.code, done.json["exit_code"]) == (5, 5)
+    assert done.json["problems"][0]["slug"] == "diff-no-earlier-run"
 
 
 def test_cases_that_do_not_pair_are_named_with_the_reason(project: Project) -> None:
@@ -204,7 +206,7 @@ def test_no_case_in_common_exits_5(project: Project) -> None:
     assert done.code == 5
     assert (done.json["exit_code"], done.json["comparable"]) == (5, False)
     assert done.json["metrics"]["exact_match"]["verdict"] == "not_comparable"
-    assert "nothing in common" in done.err
+    assert "3 cases: only in the candidate" in done.err
 
 
 def test_require_same_forbids_other_parameters(project: Project) -> None:

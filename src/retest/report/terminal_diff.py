@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import unified_diff
@@ -37,6 +38,7 @@ from retest.report.numbers import (
 from retest.report.terminal_comparison import comparison_head, verdict_notes, verdict_table
 from retest.report.word_diff import Piece, diff_words
 
+_HASH = re.compile(r"\b[0-9a-f]{32,}\b")
 _IDS = 6  # case ids named in one line
 _PROMPT_LINES = 40
 _SLICES = 12  # half a screen
@@ -88,7 +90,7 @@ def _difference_line(difference: Difference) -> Text:
 
 
 def _short(value: str) -> str:
-    text = one_line(value)
+    text = _HASH.sub(lambda match: f"{match.group()[:12]}…", one_line(value))
     return text if len(text) <= 120 else f"{text[:120]}…"  # noqa: PLR2004 - a line and a half
 
 

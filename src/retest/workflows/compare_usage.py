@@ -10,18 +10,27 @@ from retest.domain.comparison import Usage
 from retest.domain.scores import ArmCalls, CallFigures
 
 
-def compare_usage(before: ArmCalls, after: ArmCalls, case_ids: Sequence[str]) -> tuple[Usage, Usage]:
-    """Return what both arms took per answer on these cases."""
-    return _usage(before, case_ids), _usage(after, case_ids)
+def compare_usage(
+    before: ArmCalls, after: ArmCalls, compared: Sequence[str], common: Sequence[str]
+) -> tuple[Usage, Usage]:
+    """Return what both arms took per answer.
+
+    Args:
+        before: calls of the baseline's arm.
+        after: calls of the candidate's arm.
+        compared: the cases with scores on both sides, whose answers count.
+        common: the cases that both runs have, whose errors count: a case without any answer is one of them.
+    """
+    return _usage(before, compared, common), _usage(after, compared, common)
 
 
-def _usage(calls: ArmCalls, case_ids: Sequence[str]) -> Usage:
+def _usage(calls: ArmCalls, case_ids: Sequence[str], common: Sequence[str]) -> Usage:
     figures = [one for case_id in case_ids for one in calls.answers.get(case_id, ())]
     latencies = [one.latency_ms for one in figures if one.latency_ms is not None]
     p50, p95 = np.quantile(latencies, (0.5, 0.95)).tolist() if latencies else (None, None)
     return Usage(
         answers=len(figures),
-        errors=sum(calls.errors.get(case_id, 0) for case_id in case_ids),
+        errors=sum(calls.errors.get(case_id, 0) for case_id in common),
         latency_p50_ms=p50,
         latency_p95_ms=p95,
         input_tokens=_mean([one.input_tokens for one in figures]),

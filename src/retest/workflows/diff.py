@@ -151,7 +151,7 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
     judged = judge_metrics(scores, policy)
     missing = {case.case_id for case in left_out}
     paired = [case_id for case_id in sides.pairs.paired if case_id not in missing]
-    usage = compare_usage(calls_before, calls_after, paired) if blocked is None else (None, None)
+    usage = (None, None) if blocked else compare_usage(calls_before, calls_after, paired, sides.pairs.paired)
     comparison = ArmComparison(
         baseline=first.name,
         candidate=second.name,

@@ -138,3 +138,14 @@ def test_the_same_runs_always_give_the_same_comparison(store: Store) -> None:
     put(store, "a")
     put(store, "b", "else")
     assert compared(store, "a", "b") == compared(store, "a", "b")
+
+
+def test_errors_are_counted_also_where_a_case_has_no_answer(store: Store) -> None:
+    """The errors of a case that dropped out are not lost with it."""
+    put(store, "a")
+    put(store, "b", CallError(kind="timeout", message="no answer"))
+    found = compared(store, "a", "b")
+    (arm,) = found.arms
+    assert arm.candidate_usage is not None
+    assert (arm.n_cases, arm.candidate_usage.errors) == (0, 6)
+    assert not found.is_comparable
