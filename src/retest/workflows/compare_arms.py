@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +12,7 @@ from retest.domain.json_value import content_hash
 from retest.domain.run import Run, RunMetric
 from retest.domain.suite import GatePolicy
 from retest.runner.table import MetricCells, RunTable
+from retest.workflows.summarise import case_values, scale_end
 
 
 def compare_arms(run: Run, table: RunTable, gate: GatePolicy) -> tuple[ArmComparison, ...]:
@@ -56,23 +56,23 @@ def _metric_scores(metric: RunMetric, table: RunTable, first: int, second: int, 
     own = gate.metrics.get(metric.name)
     return MetricScores(
         metric=metric.name,
-        baseline=_scores(table.arms[first].metrics[metric.name], table),
-        candidate=_scores(table.arms[second].metrics[metric.name], table),
+        baseline=_scores(metric, table.arms[first].metrics[metric.name], table),
+        candidate=_scores(metric, table.arms[second].metrics[metric.name], table),
         direction=metric.direction,
         scale=metric.scale,
-        low=metric.low,
-        high=metric.high,
+        low=scale_end(metric.low, metric),
+        high=scale_end(metric.high, metric),
         margin=None if own is None else own.margin,
     )
 
 
-def _scores(cells: MetricCells, table: RunTable) -> Scores:
-    """Return case id -> scores, NaN (no score) left out; a case without any is not there."""
-    size = len(table.case_ids) * table.samples
-    flat = np.full(size, math.nan)
-    known = np.frombuffer(cells.values)[:size] if len(cells.values) else flat[:0]
-    flat[: len(known)] = known
-    rows = flat.reshape(len(table.case_ids), table.samples)
+def _scores(metric: RunMetric, cells: MetricCells, table: RunTable) -> Scores:
+    """Return case id -> scores, those that are missing left out; a case without any is not there.
+
+    A metric that adds its samples up otherwise than by their mean is compared by what they come to: one value a case.
+    """
+    values = case_values(metric, cells, table)
+    rows = values.samples if metric.aggregate == "mean" else values.per_case[:, None]
     present = ~np.isnan(rows)
     return {table.case_ids[i]: rows[i][present[i]].tolist() for i in range(len(table.case_ids)) if present[i].any()}
 

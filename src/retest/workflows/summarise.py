@@ -96,8 +96,8 @@ def summarise_metric(metric: RunMetric, cells: MetricCells, values: CaseValues, 
     interval = mean_interval(
         per_case,
         clusters=_clusters(table, scored),
-        low=_scale_end(metric.low, metric),
-        high=_scale_end(metric.high, metric),
+        low=scale_end(metric.low, metric),
+        high=scale_end(metric.high, metric),
     )
     p10, median, p90 = quantiles(per_case) if len(per_case) else (None, None, None)
     histogram, edges = _histogram(per_case, metric)
@@ -129,7 +129,7 @@ def summarise_metric(metric: RunMetric, cells: MetricCells, values: CaseValues, 
     )
 
 
-def _scale_end(end: float | None, metric: RunMetric) -> float | None:
+def scale_end(end: float | None, metric: RunMetric) -> float | None:
     """Return an end of the scale of the case values: what passes is 0 or 1, whatever the scores' own scale."""
     if metric.aggregate in {"mean", "min", "max"} or end is None:
         return end
@@ -178,7 +178,7 @@ def _slices(metrics: Sequence[RunMetric], by_metric: dict[str, CaseValues], tabl
             part = values[indices]
             part = part[~np.isnan(part)]
             if len(part):
-                interval = mean_interval(part, low=_scale_end(metric.low, metric), high=_scale_end(metric.high, metric))
+                interval = mean_interval(part, low=scale_end(metric.low, metric), high=scale_end(metric.high, metric))
                 yield SliceSummary(
                     kind=kind,
                     name=name,
