@@ -197,6 +197,18 @@ def test_a_metric_that_cannot_be_scored_anew_is_not_comparable(project: Project)
     assert done.json["metrics"]["exact_match"]["verdict"] != "not_comparable"
 
 
+def test_a_case_that_cannot_be_scored_anew_is_left_out_of_that_metric(project: Project) -> None:
+    """Where one expected answer changed and the metric is gone, the other cases still compare."""
+    source = project.write("metrics/mine.py", "def mine(output, expected):\n    return output == expected\n")
+    metrics = [{"metric": "python", "name": "mine", "path": "../metrics/mine.py:mine"}]
+    run_version(project, right_answers(ROWS, 1), ROWS, metrics=metrics)
+    run_version(project, right_answers(ROWS, 1), [{**ROWS[0], "expected": "返品です"}, *ROWS[1:]], metrics=metrics)
+    source.unlink()
+    found = project.run("diff", "--json").json["metrics"]["mine"]
+    assert (found["n_cases"], found["delta"]) == (13, 0.0)
+    assert "left out" in found["note"]
+
+
 def test_no_case_in_common_exits_5(project: Project) -> None:
     """Zero comparable cases never look like success, also in the JSON."""
     run_version(project, right_answers(ROWS[:3], 1), ROWS[:3])

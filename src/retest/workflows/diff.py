@@ -171,7 +171,7 @@ def _metric_scores(sides: Sides, plan: MetricPlan, first: RunArm, second: RunArm
     metric, own = plan.metric, sides.gate.metrics.get(plan.metric.name)
     renewed = sides.renewed.of(metric.name)
     refusal = blocked or plan.refusal or renewed.refusal
-    paired: Sequence[str] = () if refusal else sides.pairs.paired
+    paired = [] if refusal else [case_id for case_id in sides.pairs.paired if case_id not in renewed.left_out]
     return MetricScores(
         metric=metric.name,
         baseline=_paired_scores(sides.baseline.scores, first.name, metric.name, paired, renewed.baseline),

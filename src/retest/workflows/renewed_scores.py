@@ -39,12 +39,16 @@ class SideLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewedMetric:
-    """One metric's scores made anew, by arm; `refusal` says why that was impossible, `note` what was done."""
+    """One metric's scores made anew, by arm; `refusal` says why that was impossible, `note` what was done.
+
+    `left_out` are cases that cannot be compared on this metric, while the others can.
+    """
 
     baseline: Mapping[str, CaseScores] = field(default_factory=dict)
     candidate: Mapping[str, CaseScores] = field(default_factory=dict)
     note: str | None = None
     refusal: str | None = None
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,7 @@ def renew_scores(
     with ExitStack() as stack:
         tasks: list[_Task] = []
         for plan in wanted:
-            task = _build(plan, base_dir)
+            task = _build(plan, base_dir, pairs)
             if isinstance(task, RenewedMetric):
                 done[plan.metric.name] = task
             else:
@@ -99,14 +103,16 @@ def renew_scores(
     return Renewed(metrics=done)
 
 
-def _build(plan: MetricPlan, base_dir: Path) -> _Task | RenewedMetric:
+def _build(plan: MetricPlan, base_dir: Path, pairs: CasePairs) -> _Task | RenewedMetric:
     from retest.workflows.score_again import Unbuildable, rebuild_metric
 
     built = rebuild_metric(plan.metric, base_dir)
-    why = "its definition changed" if plan.rescoring == "baseline" else "expected answers changed"
-    if isinstance(built, Unbuildable):
-        return RenewedMetric(refusal=f"{why}, and it cannot be scored anew: {built.reason}")
-    return _Task(plan=plan, metric=built, both=built.signature() != plan.metric.signature)
+    if not isinstance(built, Unbuildable):
+        return _Task(plan=plan, metric=built, both=built.signature() != plan.metric.signature)
+    if plan.rescoring == "baseline":
+        return RenewedMetric(refusal=f"its definition changed, and it cannot be scored anew: {built.reason}")
+    note = f"{_changed_answers(pairs)}, which are left out: they cannot be scored anew: {built.reason}"
+    return RenewedMetric(note=note, left_out=pairs.reworded)
 
 
 def _score(
@@ -167,6 +173,9 @@ def _note(task: _Task, pairs: CasePairs) -> str:
         return "scored anew on both sides from the stored outputs, by today's definition"
     if task.plan.rescoring == "baseline":
         return "the baseline was scored anew from its stored outputs, by the candidate's definition"
+    return f"{_changed_answers(pairs)}: there the baseline was scored anew from its stored outputs"
+
+
+def _changed_answers(pairs: CasePairs) -> str:
     n_cases = len(pairs.reworded)
-    changed = "1 expected answer changed" if n_cases == 1 else f"{n_cases} expected answers changed"
-    return f"{changed}: there the baseline was scored anew from its stored outputs"
+    return "1 expected answer changed" if n_cases == 1 else f"{n_cases} expected answers changed"
