@@ -46,8 +46,8 @@ def measure(folder: Path, fewer: int) -> Iterator[Row]:
     shown = {
         "python": ("`python -c pass`", ""),
         "help": ("`retest --help`", "ratio at most 1.3"),
-        "check": ("`retest check`, ten suites with a metric each", "0.6 s"),
-        "run": ("`retest run`, one recorded case, whole", "1.3 s"),
+        "check": ("`retest check`, ten suites with a metric each", "at most 0.6 s"),
+        "run": ("`retest run`, one recorded case, whole", "at most 1.3 s"),
         "show": ("`retest show`", ""),
         "openai": ("`import openai` alone", ""),
     }
@@ -62,7 +62,7 @@ def measure(folder: Path, fewer: int) -> Iterator[Row]:
         measured=f"{first_s:.2f} s",
         against=f"`import openai` alone: {used['openai'].wall_s:.2f} s",
         ratio=first_s / used["openai"].wall_s,
-        goal="1 s",
+        goal="at most 1 s",
     )
 
 

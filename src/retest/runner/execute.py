@@ -288,7 +288,7 @@ class Execution:
         await self._durable.put(None)
 
     def _redacted(self, item: Finished) -> Finished:
-        if item.hit:
+        if item.hit or not self._plan.redactor.rules:
             return item
         return replace(item, outcome=self._plan.redactor.outcome(item.outcome, item.call.case))
 
