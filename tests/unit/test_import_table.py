@@ -26,6 +26,7 @@ AREAS: dict[str, set[str]] = {
     "metrics": {"domain", "text"},
     "runner": {"domain", "targets", "metrics", "store.base"},
     "decision": {"domain", "stats"},
+    "integrations": {"workflows", "domain", "report"},  # workflows, and what they show
 }
 UPPER = {"cli", "viewer", "integrations"}
 # Where each third-party library may be imported; what is not listed may be imported nowhere.

@@ -1,0 +1,1 @@
+"""Bridges to other programs: each calls workflows, or shows what they made."""
