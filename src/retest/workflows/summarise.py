@@ -216,19 +216,23 @@ def _marked(arm: ArmSummary, dominated: bool) -> ArmSummary:  # noqa: FBT001 - t
     return replace(arm, pareto=not dominated and arm.samples > arm.errors)
 
 
-def _costs(arm: ArmSummary) -> tuple[float, float, float]:
-    """Return what should be small: minus the quality, latency, cost; unknown values count as equal."""
+def _costs(arm: ArmSummary) -> tuple[float | None, ...]:
+    """Return what should be small: minus the quality, latency, cost."""
     quality = next((metric for metric in arm.metrics if metric.mean is not None), None)
     loss = math.inf
     if quality is not None and quality.mean is not None:
         loss = quality.mean if quality.direction == "lower" else -quality.mean
-    return loss, arm.latency_p50_ms or 0.0, arm.cost_usd or 0.0
+    return loss, arm.latency_p50_ms, arm.cost_usd
 
 
-def _is_dominated(point: tuple[float, ...], points: Sequence[tuple[float, ...]]) -> bool:
-    return any(
-        all(theirs <= ours for theirs, ours in zip(other, point, strict=True)) and other != point for other in points
-    )
+def _is_dominated(point: tuple[float | None, ...], points: Sequence[tuple[float | None, ...]]) -> bool:
+    return any(_dominates(other, point) for other in points)
+
+
+def _dominates(theirs: tuple[float | None, ...], ours: tuple[float | None, ...]) -> bool:
+    """Return whether the first is nowhere worse and somewhere better, as far as both are known."""
+    known = [(a, b) for a, b in zip(theirs, ours, strict=True) if a is not None and b is not None]
+    return all(a <= b for a, b in known) and any(a < b for a, b in known)
 
 
 def _notes(run: Run, table: RunTable) -> Iterator[str]:
