@@ -222,3 +222,10 @@ def test_samples_are_shown_as_json(looked_at: Project, flag: str, cases: list[st
     """`show --case`, `--failures` and `--errors` give their samples as `export` writes them."""
     samples = looked_at.run("show", flag, "--json").json["samples"]
     assert [sample["case_id"] for sample in samples] == cases
+
+
+def test_render_says_which_image_is_sent(project: Project) -> None:
+    """By its address; the model sees it, so whoever reads the messages must know it."""
+    project.write("prompts/look.md", "user:\nWhat is this?\n![picture]({{ image }})\n")
+    shown = project.run("render", "prompts/look.md", "--var", "image=https://example.com/猫.png").out
+    assert "[image_url https://example.com/猫.png]" in shown

@@ -52,8 +52,17 @@ def _part_text(part: JsonValue) -> str:
     if isinstance(part, Mapping):
         if isinstance(part.get("text"), str):
             return str(part["text"])
-        return f"[{part.get('type', 'part')}]"
+        return f"[{part.get('type', 'part')}{_source(part)}]"
     return str(part)
+
+
+def _source(part: Mapping[str, JsonValue]) -> str:
+    """Return where an image is; one that is sent along is named by its size, not by its bytes."""
+    url = _mapping(part.get("image_url")).get("url")
+    if not isinstance(url, str):
+        return ""
+    head, _, data = url.partition(",")
+    return f" {head},… {len(data):,} characters" if url.startswith("data:") else f" {url}"
 
 
 def _mapping(value: object) -> Mapping[str, object]:
