@@ -116,7 +116,7 @@ def test_too_many_errors_make_the_run_incomplete(project: Project) -> None:
     assert done.code == 4
     assert done.json["errors"] == 10
     assert done.json["metrics"]["exact_match"]["mean"] == 1.0
-    assert "30 of 40 samples have an answer" in done.err
+    assert "10 of 40 samples have no answer" in done.err
 
 
 def test_a_run_without_any_answer_is_incomplete_and_says_why(project: Project) -> None:

@@ -13,9 +13,10 @@ from retest.cli.console import print_json, print_problems, stderr, stdout
 from retest.cli.progress import RunProgress
 from retest.domain.run import Run
 from retest.domain.suite import Suite
+from retest.domain.summary import RunSummary
 from retest.errors import ExitCode, Problem, RetestError, SuiteError, worst_exit_code
 from retest.report.json_report import plan_document, problem_document, run_document
-from retest.report.numbers import format_share
+from retest.report.numbers import format_share, plural
 from retest.runner.stopping import StopSignal
 from retest.workflows.check import check_suites
 from retest.workflows.run import RunOptions, RunOutcome, run_suite
@@ -112,22 +113,29 @@ def _show(outcome: RunOutcome, display: Display) -> None:
 
 
 def _say_how_it_ended(outcome: RunOutcome) -> None:
-    if outcome.run is None:
+    if outcome.run is None or outcome.summary is None:
         return
     if outcome.stop_reason is not None:
         _say_why_it_stopped(outcome, outcome.run)
     elif outcome.exit_code is ExitCode.INCOMPLETE:
-        print_problems([_too_many_errors(outcome, outcome.run)])
+        print_problems([_too_many_errors(outcome, outcome.run, outcome.summary)])
     elif outcome.exit_code is ExitCode.NOTHING_TO_JUDGE:
         print_problems([Problem(slug="run-nothing-judged", message="no metric had anything to judge")])
 
 
-def _too_many_errors(outcome: RunOutcome, run: Run) -> Problem:
-    limit = f"gate.max_error_rate allows {format_share(outcome.suite.gate.max_error_rate)}"
-    answers = f"{run.counts.samples - run.counts.errors:,} of {run.planned:,} samples have an answer"
-    again = f"what failed is tried again by: {outcome.command}"
+def _too_many_errors(outcome: RunOutcome, run: Run, summary: RunSummary) -> Problem:
+    """Return what failed too often: calls, or metrics on answers that came."""
+    details = [f"{run.counts.errors:,} of {run.planned:,} samples have no answer"] if run.counts.errors else []
+    details += [
+        f"{arm.name}: {metric.name} could not score {plural(metric.failures, 'answer')}"
+        for arm in summary.arms
+        for metric in arm.metrics
+        if metric.failures
+    ]
+    details.append(f"gate.max_error_rate allows {format_share(outcome.suite.gate.max_error_rate)}")
+    again = f"when that is mended, the same command goes on: {outcome.command}"
     message = "too many calls or metrics failed: what is left does not stand for the suite"
-    return Problem(slug="run-too-many-errors", message=message, details=(answers, limit), fix=again)
+    return Problem(slug="run-too-many-errors", message=message, details=tuple(details), fix=again)
 
 
 def _say_why_it_stopped(outcome: RunOutcome, run: Run) -> None:
