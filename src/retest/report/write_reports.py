@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -14,6 +15,8 @@ from retest.errors import Problem, UsageError
 from retest.report.base import REPORTERS, reporter
 from retest.report.escape import visible
 from retest.report.markdown import MarkdownReporter
+
+_NEXT_REPORT = re.compile(r",(?=\s*(?:[A-Za-z]+(?:[=,]|\s*$)|$))")  # a comma within a file's name is none
 
 Wanted = Mapping[str, Path | None]
 """Report name -> file; None is the standard output."""
@@ -57,7 +60,7 @@ def parse_report_options(texts: Iterable[str]) -> dict[str, Path | None]:
     """
     wanted: dict[str, Path | None] = {}
     problems: list[Problem] = []
-    for part in (part.strip() for text in texts for part in text.split(",")):
+    for part in (part.strip() for text in texts for part in _NEXT_REPORT.split(text)):
         try:
             name, path = parse_report_option(part)
         except UsageError as error:

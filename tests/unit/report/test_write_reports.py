@@ -59,6 +59,18 @@ def test_several_options() -> None:
     }
 
 
+def test_a_comma_in_a_file_name() -> None:
+    """Only a comma before a report's name separates."""
+    assert parse_report_options(["junit=a,b.xml, json=c"]) == {"junit": Path("a,b.xml"), "json": Path("c")}
+
+
+@pytest.mark.parametrize("text", ["", ",", "json=a,", "json=a,jnuit", "json=a,jnuit=b"])
+def test_an_empty_or_misspelt_part(text: str) -> None:
+    """No part of an option is silently dropped."""
+    with pytest.raises(UsageError, match="report-unknown"):
+        parse_report_options([text])
+
+
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
     """Unknown, empty, twice, the same file, a folder: each has its problem."""
     options = ["nope", "junit=", "json=a", "json=b", "sarif=b", f"markdown={tmp_path}"]
