@@ -209,6 +209,16 @@ def test_a_case_that_cannot_be_scored_anew_is_left_out_of_that_metric(project: P
     assert "left out" in found["note"]
 
 
+def test_a_single_dead_case_behind_a_steady_mean_is_explained(project: Project) -> None:
+    """One case that broke is a regression, and the text says that it was not the mean."""
+    mixed = right_answers(ROWS, 10) | {"c01": ["no"] * 10}
+    run_version(project, mixed, ROWS)
+    run_version(project, right_answers(ROWS, 10) | {"c02": ["いいえ"] * 10}, ROWS)
+    found = project.run("diff", "--json").json["metrics"]["exact_match"]
+    assert (found["verdict"], found["delta"]) == ("regressed", 0.0)
+    assert "single cases got worse, whatever the mean did" in " ".join(project.run("diff").out.split())
+
+
 def test_no_case_in_common_exits_5(project: Project) -> None:
     """Zero comparable cases never look like success, also in the JSON."""
     run_version(project, right_answers(ROWS[:3], 1), ROWS[:3])

@@ -90,6 +90,9 @@ def _notes(metric: MetricComparison) -> Iterator[Text]:
     if metric.note is not None:
         style = "yellow" if metric.verdict == "not_comparable" else "dim"
         yield Text(f"{name}: {one_line(metric.note)}", style)
+    if metric.verdict == "regressed" and metric.p_cases < metric.p_worse:
+        p_values = f"p of single cases {format_p(metric.p_cases)}, of the mean {format_p(metric.p_worse)}"
+        yield Text(f"{name}: single cases got worse, whatever the mean did ({p_values})", "red")
     seen = _visible_drop(metric)
     if seen is not None:
         yield Text(f"{name}: {seen}", "yellow" if metric.verdict == "inconclusive" else "dim")
