@@ -17,7 +17,7 @@ from retest.errors import ExitCode, Problem, RetestError
 # a command with subcommands, `COMMANDS` and `HELP`.
 _PANELS: dict[str, tuple[str, ...]] = {
     "Start": ("init", "check", "run"),
-    "Decide": ("gate", "baseline", "compare", "waive"),
+    "Decide": ("gate", "baseline", "compare", "bisect", "waive"),
     "Look": ("diff", "show", "runs", "search", "export"),
     "Write": ("try_prompt", "render", "metrics", "schema"),
     "Keep": ("tag", "delete", "gc", "doctor"),

@@ -84,7 +84,7 @@ def _compare_revisions(
             async def run(listener: Listener, stop: StopSignal, suite: str = name) -> list[Contender]:
                 return await run_sides(sides, suite, options, listener, stop)
 
-            found.append(_finish(_with_progress(run, display), display))
+            found.append(_finish(run_with_progress(run, display), display))
             if found[-1].code is ExitCode.INTERRUPTED:
                 break
     return found
@@ -100,10 +100,10 @@ def _compare_prompts(
     async def run(listener: Listener, stop: StopSignal) -> list[Contender]:
         return await run_prompts(checked.suites[0], files, options, workspace, (listener, stop))
 
-    return _finish(_with_progress(run, display), display)
+    return _finish(run_with_progress(run, display), display)
 
 
-def _with_progress(
+def run_with_progress(
     run: Callable[[Listener, StopSignal], Awaitable[list[Contender]]], display: Display
 ) -> list[Contender]:
     """Run with progress on stderr; Ctrl-C and SIGTERM stop all versions in order."""
