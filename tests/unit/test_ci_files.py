@@ -14,6 +14,7 @@ import typer.main
 import yaml
 
 from retest.cli.app import build_app
+from retest.report.base import REPORTERS
 from retest.report.write_reports import parse_report_options
 
 ROOT = Path(__file__).parents[2]
@@ -147,3 +148,33 @@ def test_the_hook_runs_where_it_matters(path: str, expected: bool) -> None:  # n
     """On suites, prompts, datasets and settings."""
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
     assert (re.search(hook["files"], path) is not None) is expected
+
+
+def examples() -> list[Any]:
+    """Return the YAML blocks of the page about CI."""
+    text = (ROOT / "docs" / "ci.md").read_text("utf-8")
+    return [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+
+
+def test_the_documented_workflow_fits_the_action() -> None:
+    """It uses inputs that exist, and the page's table has all of them."""
+    workflow = next(example for example in examples() if isinstance(example, dict) and "jobs" in example)
+    used = next(found for found in workflow["jobs"]["prompts"]["steps"] if "retest-dev/retest" in found["uses"])
+    assert used["with"].keys() <= action()["inputs"].keys()
+    table = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs" / "ci.md").read_text("utf-8"), re.MULTILINE)
+    assert action()["inputs"].keys() <= set(table)
+
+
+def test_the_documented_hook_exists() -> None:
+    """The example for pre-commit names the hook that there is."""
+    (example,) = [found for found in examples() if isinstance(found, dict) and "repos" in found]
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    assert example["repos"][0]["hooks"] == [{"id": hook["id"]}]
+
+
+def test_the_documented_reports_exist() -> None:
+    """The page describes each report, and every --report that it shows is one."""
+    text = (ROOT / "docs" / "ci.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \| [^|]+ \|$", text, re.MULTILINE)) == set(REPORTERS)
+    for option in re.findall(r"--report ([a-z]+=\S+)", text):
+        parse_report_options([option])
