@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from retest.domain.comparison import RunComparison
 from retest.domain.suite import Suite
 from retest.errors import ExitCode, NothingToJudgeError, Problem, RetestError, worst_exit_code
-from retest.runner.events import Event, Listener, PlanReady, ignore_events
+from retest.runner.events import Event, Listener, PlanReady, WaitingForOthers, ignore_events
 from retest.runner.stopping import Budget, Limits, StopSignal
 from retest.workflows.revision_sides import RevisionSide
 from retest.workflows.run import PreparedRun, RunOptions, RunOutcome, Share, SuiteRun
@@ -113,6 +113,8 @@ async def run_sides(
 
 def _suite_run(side: RevisionSide, name: str, options: RunOptions, listener: Listener) -> SuiteRun:
     def tell(event: Event) -> None:
+        if isinstance(event, WaitingForOthers):  # as a rule another side, which asks for the same answers
+            return
         named = replace(event, suite=f"{event.suite} at {side.label}") if isinstance(event, PlanReady) else event
         listener(named)
 
