@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import signal
+import subprocess
+import sys
 import time
 
-from support.openai_server import OpenAIServer, Received, Reply, error, ok, unauthorized
+import pytest
+
+from support.openai_server import OpenAIServer, Received, Reply, error, huge, ok, unauthorized
 from support.project import Project
 
 
@@ -148,6 +154,20 @@ def test_ctrl_c_exits_130_and_says_how_to_resume(project: Project) -> None:
         assert finished.code == 0
         assert finished.json["samples"] == 60
         assert server.count == 60
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
+def test_a_disk_that_fills_up_leaves_an_incomplete_run(project: Project) -> None:
+    """Exit 4, not 2: the command was right, and typed again it goes on."""
+    project.write_cases(20)
+    with OpenAIServer(lambda _: huge(300_000)) as server:
+        project.write_suite(server.base_url)
+        limited = f"ulimit -f 2000; exec {shlex.join(project.command('run', '--json'))}"
+        done = subprocess.run(
+            ["bash", "-c", limited], cwd=project.root, env=project.env(), capture_output=True, timeout=60, check=False
+        )
+    assert done.returncode == 4
+    assert json.loads(done.stdout)["problems"][0]["slug"].startswith("store-")
 
 
 def wait_until(holds: object, timeout_s: float = 20.0) -> None:

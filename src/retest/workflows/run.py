@@ -12,7 +12,7 @@ from retest.domain.json_value import JsonValue, content_hash
 from retest.domain.run import Run, RunArm, RunCounts, RunMetric, RunStatus
 from retest.domain.suite import Arm, MetricSpec, Suite
 from retest.domain.summary import RunSummary
-from retest.errors import ExitCode, Problem, UsageError
+from retest.errors import ExitCode, IncompleteError, Problem, StoreError, UsageError
 from retest.metrics.base import Metric
 from retest.runner.events import Listener, PlanReady, ignore_events
 from retest.runner.execute import Backends, Execution, ExecutionOptions
@@ -333,12 +333,15 @@ async def run_suite(
 
 
 async def _execute(execution: Execution, store: Store, run: Run) -> RunCounts:
+    """Execute the plan; a store that fails midway leaves an incomplete run, not a mistake in how it was called."""
     try:
         return await execution.run()
-    except BaseException:
+    except BaseException as error:
         # Whatever happened, what is stored stays, and the same command resumes it.
         with suppress(Exception):
             store.update_run(run.run_id, status="incomplete", counts=execution.counts())
+        if isinstance(error, StoreError):
+            raise IncompleteError(*error.problems) from error
         raise
 
 
