@@ -18,6 +18,8 @@ _OPEN = 3  # cases that are shown without a click
 def changed_cases(arm: ArmComparison, *, excerpts: int, chars: int, lines: int) -> list[str]:
     """Return blocks with the cases that got worse, the worst first: some with their answers, some as a line.
 
+    Those that chance alone may explain come too, and are counted apart.
+
     Args:
         arm: whose `changed` holds the worst first.
         excerpts: cases shown with both answers.
@@ -27,8 +29,10 @@ def changed_cases(arm: ArmComparison, *, excerpts: int, chars: int, lines: int) 
     worse = [case for case in arm.changed if case.is_worse]
     if not worse:
         return []
-    total = max(arm.n_worse, len(worse))
-    parts = [f"**Cases that got worse: {total:,}** (better: {arm.n_better:,})"]
+    doubtful = sum(all(change.label == "suspect" for change in case.changes) for case in worse)
+    total = max(arm.n_worse, len(worse) - doubtful) + doubtful
+    chance = f"; {doubtful:,} more may be chance" if doubtful else ""
+    parts = [f"**Cases that got worse: {total - doubtful:,}** (better: {arm.n_better:,}{chance})"]
     parts += [_with_answers(case, chars) for case in worse[: min(excerpts, _OPEN)]]
     more = [_with_answers(case, chars) for case in worse[_OPEN:excerpts]]
     if more:

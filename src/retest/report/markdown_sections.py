@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from retest.domain.comparison import ArmComparison, Difference, MetricComparison, RunComparison, Usage
+from retest.domain.comparison import ArmComparison, Difference, MetricComparison, RunComparison, SliceComparison, Usage
 from retest.domain.gate import GateReason, GateReport, Waiver
 from retest.report.escape import one_line
 from retest.report.markdown_text import bullets, escape_text, fence, figure, folded, listed, table
-from retest.report.numbers import MISSING, format_cost, format_latency, format_p, plural
+from retest.report.numbers import MISSING, format_cost, format_interval, format_latency, format_p, format_signed, plural
 from retest.report.verdict_text import (
     age_text,
     blocks,
@@ -174,20 +174,30 @@ def not_compared(comparison: RunComparison, shown: int, ids: int) -> str | None:
 
 
 def slices(report: GateReport, rows: int) -> str | None:
-    """Return the means by tag and cluster; they have no verdicts."""
-    found = [part for arm in compared_arms(report) for part in arm.slices][:rows]
+    """Return the changes by tag and cluster of the metrics that are not well; slices have no verdicts."""
+    arms = compared_arms(report)
+    found = [(arm, part) for arm in arms for part in arm.slices if part.metric in _doubtful(arm)]
     if not found:
         return None
-    cells = [
-        (
-            escape_text(f"{part.kind} {part.name}", chars=_NAME),
-            escape_text(part.metric, chars=_NAME),
-            f"{part.n_cases:,}",
-            f"{part.delta:+.1%}" if part.scale == "log" else f"{part.delta:+.3g}",
-        )
-        for part in found
-    ]
-    return folded("By tag and cluster", table(("slice", "metric", "cases", "change"), cells, numbers=(2, 3)))
+    header = (*(("arm",) if len(arms) > 1 else ()), "slice", "metric", "cases", "change", "95% interval")
+    cells = [(*((escape_text(arm.candidate, chars=_NAME),) if len(arms) > 1 else ()), *_slice(p)) for arm, p in found]
+    text = table(header, cells[:rows], numbers=range(len(header) - 3, len(header)))
+    more = f"\n\nand {len(cells) - rows:,} more" if len(cells) > rows else ""
+    return folded("By tag and cluster", text + more)
+
+
+def _doubtful(arm: ArmComparison) -> set[str]:
+    return {metric.metric for metric in arm.metrics if metric.verdict in {"regressed", "inconclusive"}}
+
+
+def _slice(part: SliceComparison) -> tuple[str, ...]:
+    scale = (part.range_low, part.range_high)
+    name = escape_text(f"{part.kind} {part.name}", chars=_NAME)
+    known = (name, escape_text(part.metric, chars=_NAME), f"{part.n_cases:,}")
+    if part.scale == "log":
+        return (*known, f"{part.delta:+.1%}", MISSING)
+    change = format_signed(part.delta, low=scale[0], high=scale[1])
+    return (*known, change, format_interval(part.low, part.high, scale=scale))
 
 
 def waivers(report: GateReport, shown: int) -> str | None:

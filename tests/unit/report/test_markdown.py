@@ -127,6 +127,28 @@ def test_a_metric_that_could_not_be_compared() -> None:
     assert "- metric tone: its definition changed" in render(reports.not_comparable())
 
 
+def test_slices_of_what_is_not_well() -> None:
+    """Tags and clusters are shown for metrics that regressed, with intervals; for those that did well they are not."""
+    assert "| tag ja | exact_match | 30 | -0.100 | [-0.200, 0] |" in render(reports.regressed())
+    assert "By tag and cluster" not in render(reports.passed())
+
+
+def test_what_may_be_chance_is_counted_apart() -> None:
+    """A suspect is no case that got worse."""
+    case = reports.changed_case("case-8")
+    suspect = replace(case, changes=(replace(case.changes[0], label="suspect"),))
+    assert "**Cases that got worse: 1** (better: 0; 1 more may be chance)" in render(
+        only_counted(reports.regressed([reports.changed_case(), suspect]), 1)
+    )
+
+
+def only_counted(report: GateReport, n_worse: int) -> GateReport:
+    """Return the report as `retest diff` counts: suspects are not among the worse."""
+    assert report.comparison is not None
+    arms = tuple(replace(arm, n_worse=n_worse) for arm in report.comparison.arms)
+    return replace(report, comparison=replace(report.comparison, arms=arms))
+
+
 def test_excerpts_begin_shortly_before_the_difference() -> None:
     """The difference is shown also where it comes after a long common beginning."""
     case = reports.changed_case(before="同じ" * 2000 + "はい", after="同じ" * 2000 + "いいえ")
@@ -162,7 +184,7 @@ def test_hostile_text_keeps_the_tables_in_shape() -> None:
     """Every row of every table has the columns of its header."""
     rows = [line for line in render(reports.hostile()).splitlines() if line.startswith("| ")]
     widths = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
-    assert widths <= {9, 5}
+    assert widths <= {9, 6, 5}
     assert len(rows) > 10
 
 
