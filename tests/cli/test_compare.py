@@ -201,6 +201,19 @@ def test_a_mistake_in_a_revision_names_it(versions: Project, server: OpenAIServe
     assert server.count == 0
 
 
+def test_a_refusal_is_one_json_object(versions: Project) -> None:
+    """Scripts read why nothing was run."""
+    document = compared(versions, "v1", "v9", code=2)
+    assert [problem["slug"] for problem in document["problems"]] == ["revision-unknown"]
+
+
+def test_the_same_commit_under_two_names_is_run_once(versions: Project) -> None:
+    """On main itself, main against HEAD is no comparison, and says so."""
+    document = compared(versions, "main", "HEAD")
+    assert document["baseline"]["run"] == document["candidate"]["run"]
+    assert document["warnings"] == ["both sides are the same run"]
+
+
 @pytest.mark.parametrize(
     ("args", "slug"),
     [

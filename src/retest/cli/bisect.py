@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retest.cli import options as opt
-from retest.errors import ExitCode, RetestError
+from retest.errors import ExitCode
 
 if TYPE_CHECKING:
     from retest.revisions.git import Repository
@@ -44,9 +44,7 @@ def command(
     """
     from retest.cli.compare_versions import run_with_progress
     from retest.cli.config import open_workspace
-    from retest.cli.console import print_json
     from retest.cli.run_suites import Display
-    from retest.report.json_report import problem_document
     from retest.revisions.git import find_repository
     from retest.workflows.bisect import Bisection, Question
     from retest.workflows.compare_revisions import run_sides
@@ -64,12 +62,7 @@ def command(
         return run_with_progress(both, display)
 
     question = Question(good=good, bad=bad, metric=metric, selectors=tuple(suite or ()))
-    try:
-        found = Bisection(question=question, workspace=workspace, run=run).search()
-    except RetestError as error:
-        if as_json:
-            print_json(problem_document(error.problems, error.exit_code))
-        raise
+    found = Bisection(question=question, workspace=workspace, run=run).search()
     code = ExitCode.PASSED if len(found.suspects) == 1 else ExitCode.INCONCLUSIVE
     if as_json:
         _print_json(found, code)

@@ -14,9 +14,9 @@ from retest.cli.progress import RunProgress
 from retest.cli.run_suites import Display
 from retest.domain.comparison import RunComparison
 from retest.domain.ranking import Ranking
-from retest.errors import ExitCode, Problem, RetestError, worst_exit_code
+from retest.errors import ExitCode, Problem, worst_exit_code
 from retest.report.escape import one_line
-from retest.report.json_report import plan_document, problem_document, run_comparison_document
+from retest.report.json_report import plan_document, run_comparison_document
 from retest.report.numbers import plural
 from retest.runner.events import Listener
 from retest.runner.stopping import StopSignal
@@ -51,17 +51,12 @@ def compare_versions(
     """Run and compare revisions, or prompt files, and return the exit code.
 
     Raises:
-        RetestError: nothing could be run; with ``--json`` the problems are printed as JSON first.
+        RetestError: nothing could be run.
     """
-    try:
-        if are_prompt_files(names, workspace.cwd):
-            found = [_compare_prompts(names, selectors, options, workspace, display)]
-        else:
-            found = _compare_revisions(names, selectors, options, workspace, display)
-    except RetestError as error:
-        if display.as_json:
-            print_json(problem_document(error.problems, error.exit_code))
-        raise
+    if are_prompt_files(names, workspace.cwd):
+        found = [_compare_prompts(names, selectors, options, workspace, display)]
+    else:
+        found = _compare_revisions(names, selectors, options, workspace, display)
     code = worst_exit_code(*(each.code for each in found))
     if display.as_json:
         documents = [_document(each) for each in found]

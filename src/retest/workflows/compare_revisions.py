@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from retest.domain.comparison import RunComparison
 from retest.domain.suite import Suite
 from retest.errors import ExitCode, NothingToJudgeError, Problem, RetestError, worst_exit_code
-from retest.runner.events import Event, Listener, PlanReady, WaitingForOthers, ignore_events
+from retest.runner.events import Event, Listener, PlanReady, Stopping, WaitingForOthers, ignore_events
 from retest.runner.stopping import Budget, Limits, StopSignal
 from retest.workflows.revision_sides import RevisionSide
 from retest.workflows.run import PreparedRun, RunOptions, RunOutcome, Share, SuiteRun
@@ -86,11 +86,13 @@ async def run_sides(
     Raises:
         RetestError: whatever is wrong before the first call, or a store that fails midway.
     """
-    distinct = {side.commit: side for side in sides}
+    distinct: dict[str | None, RevisionSide] = {}
+    for side in sides:
+        distinct.setdefault(side.commit, side)
     store = await asyncio.to_thread(sides[0].workspace.open_store)
     try:
         async with AsyncExitStack() as stack:
-            runs = [_suite_run(side, name, options, listener) for side in distinct.values()]
+            runs = [_suite_run(side, name, options, listener, speaks=side is sides[0]) for side in distinct.values()]
             prepared = []
             for side, run in zip(distinct.values(), runs, strict=True):
                 # One after the other: while one side's code is loaded, Python's search path is that side's.
@@ -111,9 +113,12 @@ async def run_sides(
     return [Contender(side=side, outcome=outcomes[side.commit]) for side in sides]
 
 
-def _suite_run(side: RevisionSide, name: str, options: RunOptions, listener: Listener) -> SuiteRun:
+def _suite_run(side: RevisionSide, name: str, options: RunOptions, listener: Listener, *, speaks: bool) -> SuiteRun:
+    """Return a side's run; the one that speaks for all says that they stop."""
+
     def tell(event: Event) -> None:
-        if isinstance(event, WaitingForOthers):  # as a rule another side, which asks for the same answers
+        # Who is waited for is as a rule another side, which asks for the same answers; all sides stop for one reason.
+        if isinstance(event, WaitingForOthers) or (isinstance(event, Stopping) and not speaks):
             return
         named = replace(event, suite=f"{event.suite} at {side.label}") if isinstance(event, PlanReady) else event
         listener(named)
