@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from retest.domain.suite import Arm
 from retest.errors import RetestError
+from retest.report.numbers import plural
 from retest.revisions.provenance import read_git_state
 from retest.workflows.check import CheckResult, check_suites
 from retest.workflows.settings import SETTINGS
@@ -103,7 +104,7 @@ def _store(workspace: Workspace) -> Finding:
     try:
         with workspace.open_store(read_only=True) as store:
             latest = len(store.list_runs())
-            return Finding(group="store", name="store", value=f"{store.place}: {latest} runs")
+            return Finding(group="store", name="store", value=f"{store.place}: {plural(latest, 'run')}")
     except RetestError as error:
         problem = error.problems[0]
         missing = problem.slug == "store-not-found"
@@ -117,7 +118,8 @@ def _store(workspace: Workspace) -> Finding:
 
 
 def _suites(checked: CheckResult) -> Finding:
-    value = f"{len(checked.suites)} sound, {len(checked.errors)} errors, {len(checked.warnings)} warnings"
+    errors, warnings = plural(len(checked.errors), "error"), plural(len(checked.warnings), "warning")
+    value = f"{len(checked.suites)} sound, {errors}, {warnings}"
     note = "`retest check` lists them" if checked.errors or checked.warnings else ""
     return Finding(group="suites", name="suites", value=value, state="error" if checked.errors else "ok", note=note)
 

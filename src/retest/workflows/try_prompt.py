@@ -11,9 +11,11 @@ from retest.domain.json_value import JsonValue, content_hash
 from retest.domain.prompt import Prompt
 from retest.domain.sample import CallError, CallOutcome, Response
 from retest.domain.suite import TargetSpec
-from retest.errors import IncompleteError, Problem, SuiteError, UsageError
+from retest.errors import IncompleteError, Location, Problem, SuiteError, UsageError
+from retest.suites.prompt_params import param_problems
+from retest.suites.suggestions import did_you_mean, listing
 from retest.targets.base import Request, Target
-from retest.targets.registry import TargetContext, open_target
+from retest.targets.registry import TargetContext, open_target, providers
 from retest.targets.streaming import StreamError, StreamingTarget
 from retest.workflows.check import check_suites
 from retest.workflows.render import load_prompt_file
@@ -39,8 +41,12 @@ def try_prompt(request: TryRequest, workspace: Workspace, show: Callable[[str], 
 
     Raises:
         SuiteError: the prompt or the suite is wrong.
+        UsageError: an unknown provider, a parameter that no endpoint would take.
         IncompleteError: the call failed.
     """
+    wrong = list(param_problems(request.params, lambda name: Location(path=f"--param {name}")))
+    if wrong:
+        raise UsageError(*wrong)
     prompt = load_prompt_file(request.path, workspace)
     spec = _find_target(request, prompt, workspace)
     messages = prompt.template.render(request.variables)
@@ -87,6 +93,7 @@ async def _answer(target: Target, call: Request, show: Callable[[str], None]) ->
 
 def _find_target(request: TryRequest, prompt: Prompt, workspace: Workspace) -> TargetSpec:
     if request.suite is None:
+        _check_request(request)
         if request.provider == "openai" and not (request.model or prompt.model):
             raise UsageError(
                 Problem(
@@ -115,3 +122,32 @@ def _find_target(request: TryRequest, prompt: Prompt, workspace: Workspace) -> T
             )
         )
     return specs[request.target] if request.target is not None else next(iter(specs.values()))
+
+
+def _check_request(request: TryRequest) -> None:
+    """Check a provider named on the command line as one in a suite would be."""
+    known = providers()
+    if request.provider not in known:
+        raise UsageError(
+            Problem(
+                slug="suite-unknown-provider",
+                message=f"unknown provider '{request.provider}'",
+                details=(f"known providers: {listing(known)}",),
+                fix=did_you_mean(request.provider, known),
+            )
+        )
+    missing = _missing_options(request.provider, request.options)
+    if missing:
+        raise UsageError(
+            Problem(
+                slug="try-needs-suite",
+                message=f"the provider '{request.provider}' needs more than flags can say: {', '.join(missing)}",
+                fix="describe the target in a suite, and give --suite",
+            )
+        )
+
+
+def _missing_options(provider: str, options: Mapping[str, JsonValue]) -> list[str]:
+    """Return the options that a provider cannot do without and that are not given."""
+    fields = providers()[provider].info.options().model_fields
+    return [name for name, about in fields.items() if about.is_required() and name not in options]
