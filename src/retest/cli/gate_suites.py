@@ -57,14 +57,22 @@ def _finish(gate: _Gate, display: Display) -> ExitCode:
     codes = [ExitCode(report.exit_code) for report in gate.reports] + [error.exit_code for error in gate.failures]
     code = worst_exit_code(*codes)
     if display.as_json:
-        from retest.report.gate_document import gates_document
-
-        document = gates_document(gate.reports, code)
-        if gate.failures:
-            problems = [problem for error in gate.failures for problem in error.problems]
-            document = {**document, "problems": problem_document(problems, code)["problems"]}
-        print_json(document)
+        print_json(_document(gate, code))
     return code
+
+
+def _document(gate: _Gate, code: ExitCode) -> dict[str, object]:
+    """Return the report of the one suite there is; or all under `suites`, with what kept others from being judged."""
+    from retest.report.gate_json import gate_document, report_document
+
+    if len(gate.reports) == 1 and not gate.failures:
+        return report_document(gate.reports[0])
+    problems = [problem for error in gate.failures for problem in error.problems]
+    return {
+        **gate_document(gate.reports),
+        "exit_code": int(code),
+        "problems": problem_document(problems, code)["problems"],
+    }
 
 
 class _Gate:

@@ -108,7 +108,7 @@ def _from_file(store: Store, path: Path, shown: str) -> Baseline:
 
 def _of_file(store: Store, file: BaselineFile, origin: Origin, path: Path | None) -> Baseline:
     run = _local_run(store, file)
-    side = Side(scores=file.scores, store=None if run is None else store, run=run)
+    side = Side(scores=file.scores, store=None if run is None else store, run=run, outputs=file.outputs)
     return Baseline(side=side, origin=origin, path=path, has_outputs=bool(file.outputs))
 
 

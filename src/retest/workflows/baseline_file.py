@@ -113,14 +113,14 @@ def _json_line(value: Mapping[str, Any]) -> str:
 
 
 def read_outputs(store: Store, run: Run) -> dict[tuple[str, str], list[str | None]]:
-    """Return every answer of a stored run, for a file that holds them."""
+    """Return every answer of a stored run in the order of its scores: errors, which have none, come last."""
     from retest.domain.sample import Response
 
     found: dict[tuple[str, str], list[str | None]] = {}
     for sample in store.iter_samples(run.run_id):
         output = sample.outcome.output if isinstance(sample.outcome, Response) else None
         found.setdefault((sample.arm, sample.case_id), []).append(output)
-    return found
+    return {place: sorted(outputs, key=lambda output: output is None) for place, outputs in found.items()}
 
 
 def read_baseline(text: str, path: str) -> BaselineFile:

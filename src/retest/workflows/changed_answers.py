@@ -34,6 +34,16 @@ def read_answers(store: Store, run: Run, place: tuple[str, str], metric: str) ->
     return found
 
 
+def given_answers(outputs: Sequence[str | None], scores: Sequence[float | None]) -> list[Scored]:
+    """Return answers that came with their scores; without a score each where the two do not count alike."""
+    if len(outputs) != len(scores):
+        scores = [None] * len(outputs)
+    return [
+        (Answer(sample_index=index, output=output, error=None if output is not None else "no answer"), score)
+        for index, (output, score) in enumerate(zip(outputs, scores, strict=True))
+    ]
+
+
 def attach_answers(case: ChangedCase, metric: RunMetric, before: Reader, after: Reader) -> ChangedCase:
     """Return the case with one answer of each side."""
     sign = 1.0 if metric.direction == "higher" else -1.0

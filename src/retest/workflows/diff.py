@@ -67,11 +67,15 @@ class DiffOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One side of a comparison: its scores, and where its stored outputs are; None where only scores are known."""
+    """One side of a comparison: its scores, and where its stored outputs are; None where only scores are known.
+
+    `outputs` are answers that came with the scores, for showing: (arm, case id) -> texts in the order of the scores.
+    """
 
     scores: RunScores
     store: Store | None = None
     run: Run | None = None
+    outputs: Mapping[tuple[str, str], Sequence[str | None]] = field(default_factory=dict)
 
 
 def stored_side(store: Store, run: Run) -> Side:
@@ -236,10 +240,10 @@ def _with_answers(case: ChangedCase, comparison: ArmComparison, sides: Sides) ->
 
 def _reader(side: Side, arm: str, case_id: str) -> Callable[[str], list[tuple[Answer, float | None]]]:
     def read(metric: str) -> list[tuple[Answer, float | None]]:
-        from retest.workflows.changed_answers import read_answers
+        from retest.workflows.changed_answers import given_answers, read_answers
 
         if side.store is None or side.run is None:
-            return []
+            return given_answers(side.outputs.get((arm, case_id), ()), side.scores.scores[arm][metric].get(case_id, ()))
         return read_answers(side.store, side.run, (arm, case_id), metric)
 
     return read
