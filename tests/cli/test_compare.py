@@ -190,6 +190,41 @@ def test_code_is_that_of_its_revision(tmp_path: Path) -> None:
     assert (document["metrics"]["mine"]["baseline_mean"], document["metrics"]["mine"]["candidate_mean"]) == (1.0, 0.0)
 
 
+def test_a_changed_recording_is_no_unchanged_arm(tmp_path: Path) -> None:
+    """The prompt is the same, and the answers are others: nothing is said to be shared."""
+    project = Project(tmp_path)
+    project.write(".gitignore", ".retest\n")
+    project.write_cases(12)
+    project.write_suite(targets=[{"name": "old", "provider": "replay", "path": "../recordings/a.jsonl"}])
+    for text in ("q{}", "no"):
+        rows = [{"id": f"c{i}", "output": text.format(i)} for i in range(12)]
+        project.write_rows("recordings/a.jsonl", rows)
+        commit_all(project.root)
+    result = project.run("compare", "HEAD~1", "HEAD")
+    assert result.code == 0, result.err
+    assert "regressed" in result.out
+    assert "serves both" not in result.out
+
+
+def test_a_metric_that_fails_says_why_the_exit_code_is_not_0(tmp_path: Path) -> None:
+    """An import inside a function finds no file of the revision: it fails aloud and reads no other revision's file."""
+    project = Project(tmp_path)
+    project.write(".gitignore", ".retest\n__pycache__\n")
+    project.write_cases(3)
+    project.write("prompts/a.md", GOOD)
+    project.write("evals/bot.py", "def answer(prompt):\n    return prompt.split()[-1]\n")
+    project.write("evals/late_helper.py", "value = 1.0\n")
+    project.write("evals/judge.py", "def score(output):\n    import late_helper\n    return late_helper.value\n")
+    target = {"name": "bot", "provider": "python", "path": "bot.py:answer"}
+    metric = {"metric": "python", "name": "mine", "path": "judge.py:score", "range": [0, 1]}
+    project.write_suite(prompts=["../prompts/a.md"], targets=[target], metrics=[metric])
+    commit_all(project.root)
+    result = project.run("compare", "HEAD", "WORKTREE")
+    assert result.code == 4
+    assert "the run of HEAD" in result.err
+    assert "mine could not score 3 answers" in result.err
+
+
 def test_a_mistake_in_a_revision_names_it(versions: Project, server: OpenAIServer) -> None:
     """The place is written as git writes it; nothing is called."""
     versions.write_suite(server.base_url, prompts=["../prompts/none.md"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ from retest.workflows.compare_revisions import (
     Contender,
     common_suites,
     compare_pair,
+    completeness,
     exit_code,
     run_sides,
     unchanged_arms,
@@ -163,14 +164,20 @@ def _head_lines(compared: Compared) -> list[str]:
     outcomes = _distinct_runs(compared)
     calls, known = (sum(counts) for counts in zip(*outcomes, strict=True))
     lines.append(f"{plural(calls, 'call')} made, {plural(known, 'answer')} already paid for")
+    return [*lines, *_unchanged_lines(compared)]
+
+
+def _unchanged_lines(compared: Compared) -> Iterator[str]:
+    """Yield what the versions have in common and is therefore not asked twice."""
     first = compared.contenders[0]
     for other in compared.contenders[1:]:
-        same = [] if other.prompt else unchanged_arms(first.outcome.suite, other.outcome.suite)
-        if first.outcome.suite.fingerprint == other.outcome.suite.fingerprint and not other.prompt:
-            lines.append(f"{one_line(first.label)} and {one_line(other.label)}: nothing that the suite uses differs")
+        if other.prompt is not None or first.outcome.run is None or other.outcome.run is None:
+            continue
+        same = unchanged_arms(first.outcome.run, other.outcome.run)
+        if first.outcome.suite.fingerprint == other.outcome.suite.fingerprint:
+            yield f"{one_line(first.label)} and {one_line(other.label)}: nothing that the suite uses differs"
         elif same:
-            lines.append(f"unchanged in {one_line(other.label)}: {one_line(', '.join(same))}; one answer serves both")
-    return lines
+            yield f"unchanged in {one_line(other.label)}: {one_line(', '.join(same))}; one answer serves both"
 
 
 def _distinct_runs(compared: Compared) -> list[tuple[int, int]]:
@@ -184,19 +191,30 @@ def _say_what_is_missing(compared: Compared) -> None:
         versions = " and ".join(dict.fromkeys(each.label for each in compared.contenders))
         message = f"{versions} have nothing in common that can be compared"
         print_problems([Problem(slug="compare-not-comparable", message=message)])
-    if compared.code not in {ExitCode.INTERRUPTED, ExitCode.INCOMPLETE}:
-        return
-    for run, reason in {
-        each.outcome.run.run_id: (each.outcome.run, each.outcome.stop_message)
-        for each in compared.contenders
-        if each.outcome.run is not None
-    }.values():
-        answered = run.counts.samples - run.counts.errors
-        if answered < run.planned:
-            message = f"run {run.run_id} is not complete: {answered:,} of {run.planned:,} samples have an answer"
-            details = (reason,) if reason else ()
-            fix = f"go on with: {run.provenance.command}"
-            print_problems([Problem(slug="compare-incomplete", message=message, details=details, fix=fix)])
+    for contender in {each.outcome.plan.run_id: each for each in compared.contenders}.values():
+        if completeness(contender.outcome) in {ExitCode.INTERRUPTED, ExitCode.INCOMPLETE}:
+            print_problems([_incomplete(contender)])
+
+
+def _incomplete(contender: Contender) -> Problem:
+    """Return what a run lacks: answers, or scores of answers that came."""
+    outcome = contender.outcome
+    details = [outcome.stop_message] if outcome.stop_message else []
+    if outcome.run is not None:
+        answered = outcome.run.counts.samples - outcome.run.counts.errors
+        details.append(f"{answered:,} of {outcome.run.planned:,} samples have an answer")
+    details += [
+        f"{arm.name}: {metric.name} could not score {plural(metric.failures, 'answer')}"
+        for arm in (outcome.summary.arms if outcome.summary else ())
+        for metric in arm.metrics
+        if metric.failures
+    ]
+    return Problem(
+        slug="compare-incomplete",
+        message=f"the run of {contender.label} ({outcome.plan.run_id}) is not complete",
+        details=tuple(details),
+        fix=f"when that is mended, the same command goes on: {outcome.command}",
+    )
 
 
 def _document(compared: Compared) -> dict[str, object]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from retest.domain.comparison import RunComparison
-from retest.domain.suite import Suite
+from retest.domain.run import Run, RunArm
 from retest.errors import ExitCode, NothingToJudgeError, Problem, RetestError, worst_exit_code
 from retest.runner.events import Event, Listener, PlanReady, Stopping, WaitingForOthers, ignore_events
 from retest.runner.stopping import Budget, Limits, StopSignal
@@ -154,12 +154,14 @@ def _first(errors: BaseExceptionGroup[RetestError]) -> BaseException:
     return first
 
 
-def unchanged_arms(first: Suite, second: Suite) -> list[str]:
-    """Return the arms whose prompt, model and parameters both sides have alike, so that one set of calls does."""
-    known = {arm.name: (arm.prompt.content_hash, arm.model, dict(arm.params)) for arm in first.arms}
-    return [
-        arm.name for arm in second.arms if known.get(arm.name) == (arm.prompt.content_hash, arm.model, dict(arm.params))
-    ]
+def unchanged_arms(first: Run, second: Run) -> list[str]:
+    """Return the arms whose prompt, target, model and parameters both runs have alike: one answer serves both."""
+    known = {arm.name: _what_answers(arm) for arm in first.arms}
+    return [arm.name for arm in second.arms if known.get(arm.name) == _what_answers(arm)]
+
+
+def _what_answers(arm: RunArm) -> tuple[object, ...]:
+    return (arm.prompt_hash, arm.model, dict(arm.params), arm.identity)
 
 
 def compare_pair(store: Store, first: Contender, second: Contender) -> RunComparison:
@@ -204,12 +206,12 @@ def _arm_pairs(first: Contender, second: Contender) -> list[tuple[str, str] | No
 
 def exit_code(contenders: Sequence[Contender], comparisons: Sequence[RunComparison]) -> ExitCode:
     """Return 0 for any verdict; 130 or 4 where a run did not come to its end, 5 where nothing could be compared."""
-    codes = [_completeness(contender.outcome) for contender in contenders]
+    codes = [completeness(contender.outcome) for contender in contenders]
     codes += [ExitCode.PASSED if each.is_comparable else ExitCode.NOTHING_TO_JUDGE for each in comparisons]
     return worst_exit_code(*codes)
 
 
-def _completeness(outcome: RunOutcome) -> ExitCode:
+def completeness(outcome: RunOutcome) -> ExitCode:
     """Return how a run ended; a limit of the suite's gate that it breaks is no matter here."""
     from retest.decision.limits import run_exit_code
 
