@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import re
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from support.project import Project, Result
 
 GOOD = [{"text": "{{ question }}", "name": "ask"}]
 BAD = [{"text": "BAD {{ question }}", "name": "ask"}]
+SLOW = [{"text": "SLOW {{ question }}", "name": "ask"}]
 SHAKY = [{"text": "SHAKY {{ question }}", "name": "ask"}]
 
 
@@ -25,7 +28,7 @@ def answer(request: Received) -> Reply:
     if word == "DOWN":
         return error(400)
     wrong = word == "BAD" or (word == "SHAKY" and question == "q0")
-    return ok("?" if wrong else question)
+    return ok("?" if wrong else question, delay_s=0.3 if word == "SLOW" else 0.0)
 
 
 @pytest.fixture
@@ -111,7 +114,7 @@ def test_edited_cases_drop_out(project: Project) -> None:
     project.write_rows("datasets/qa.jsonl", rows)
     result = project.run("gate")
     assert result.code == 0, result.out + result.err
-    assert "not compared: 2 cases edited: its variables differ: c0, c1" in " ".join(result.out.split())
+    assert "not compared: 2 cases (edited: its variables differ): c0, c1" in " ".join(result.out.split())
 
 
 def test_no_case_in_common_is_nothing_to_judge(project: Project) -> None:
@@ -228,6 +231,29 @@ def test_json_holds_the_decision_and_what_it_stands_on(project: Project, server:
     assert document["reasons"][0]["metric"] == "exact_match"
     assert document["comparison"]["metrics"]["exact_match"]["verdict"] == "regressed"
     assert document["run"]["suite"] == "qa"
+
+
+def test_an_interrupted_gate_resumes(project: Project, server: OpenAIServer) -> None:
+    """Ctrl-C is exit 130 with what is stored; the same command goes on and decides."""
+    project.write_suite(server.base_url, samples=3, prompts=SLOW)
+    running = project.start("gate", "-c", "1")
+    wait_for_calls(server, 30 + 3)
+    running.send_signal(signal.SIGINT)
+    out, _ = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert out.decode("utf-8").startswith("INTERRUPTED  qa")
+    before = server.count
+    assert project.run("gate").code == 0
+    assert 0 < server.count - before < 30
+
+
+def wait_for_calls(server: OpenAIServer, count: int) -> None:
+    """Wait until the endpoint has received so many requests."""
+    for _ in range(600):
+        if server.count >= count:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{server.count} requests, not {count}")
 
 
 def test_several_suites_exit_with_the_worst_code(project: Project, server: OpenAIServer) -> None:

@@ -123,7 +123,7 @@ def _left_out(comparison: RunComparison, *, verbose: bool) -> Iterator[Text]:
     for reason, count in Counter(case.reason for case in unpaired).items():
         ids = [case.case_id for case in unpaired if case.reason == reason]
         names = ", ".join(one_line(case_id) for case_id in ids) if verbose else _ids(ids, count)
-        yield Text(f"not compared: {plural(count, 'case')} {one_line(reason)}: {names}", "dim")
+        yield Text(f"not compared: {plural(count, 'case')} ({one_line(reason)}): {names}", "dim")
 
 
 def _waiver_line(waiver: Waiver, report: GateReport) -> Text:
