@@ -78,8 +78,8 @@ class Workspace:
         )
 
     def new_run_id(self) -> str:
-        """Return an id that sorts by time: ``r20261123-071500-4f2a``."""
-        return f"r{self.clock():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        """Return an id that sorts by time: ``r20261123-071500-4f2a19``."""
+        return f"r{self.clock():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def library_version(name: str) -> str:
