@@ -34,7 +34,7 @@ def format_value(value: float | None, *, low: float | None = 0.0, high: float | 
 
 
 def _format_unit(value: float) -> str:
-    if value in {0.0, 1.0}:
+    if value in {-1.0, 0.0, 1.0}:
         return f"{value:.0f}"
     return f"{min(max(value, 0.001), 0.999):.3f}" if 0 < value < 1 else f"{value:.3f}"
 
@@ -84,7 +84,9 @@ def format_cost(usd: float | None) -> str:
         return "unknown"
     if usd == 0:
         return "$0"
-    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.2g}" if usd < 0.01 else f"${usd:.3f}"  # noqa: PLR2004
+    if usd >= 0.01:  # noqa: PLR2004 - a cent
+        return f"${usd:,.2f}" if usd >= 1 else f"${usd:.3f}"
+    return f"${_trim(f'{usd:.{1 - math.floor(math.log10(usd))}f}')}"  # two digits that count, and no exponent
 
 
 def format_duration(seconds: float) -> str:

@@ -225,7 +225,7 @@ def worst_table(worst: Sequence[WorstCase]) -> Table:
             Text(one_line(case.case_id)),
             format_value(case.value, low=None),
             Text(one_line(case.expected or MISSING)),
-            Text(one_line(case.output[:200])),
+            Text(one_line(case.output[:200]) or "(empty answer)"),
         )
     return table
 

@@ -65,3 +65,11 @@ def test_points() -> None:
     """One decimal; a difference that is there never reads as none."""
     assert [format_points(x) for x in (-0.12, 0.00001, 0.0)] == ["12.0", "0.1", "0.0"]
     assert [format_points(x, signed=True) for x in (-0.18, 0.06)] == ["-18.0", "+6.0"]
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"), [(0.000042, "$0.000042"), (0.0031, "$0.0031"), (0.001, "$0.001"), (0.000000499, "$0.0000005")]
+)
+def test_a_small_cost_is_written_as_people_write_money(usd: float, text: str) -> None:
+    """Without an exponent, at two digits that count."""
+    assert format_cost(usd) == text
