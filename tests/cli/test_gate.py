@@ -293,3 +293,32 @@ def _target(base_url: str, **params: Any) -> dict[str, Any]:
         "base_url": base_url,
         "params": {"temperature": 0.7, **params},
     }
+
+
+def test_reports_are_written_whatever_the_outcome(project: Project) -> None:
+    """A pass, and a gate that could not even begin, both leave their reports; the second never reads as a pass."""
+    project.write_cases(6)
+    with OpenAIServer(lambda request: ok(request.last_user)) as server:
+        project.write_suite(server.base_url, samples=2)
+        assert project.run("run").code == 0
+        assert project.run("baseline", "set").code == 0
+        reports = ("--report", "junit=out.xml", "--report", "markdown=out.md", "--report", "github")
+        passed = project.run("gate", *reports, GITHUB_STEP_SUMMARY=str(project.root / "summary.md"))
+        assert passed.code == 0
+        assert "passed" in (project.root / "out.md").read_text("utf-8").splitlines()[0]
+        assert "passed" in (project.root / "summary.md").read_text("utf-8")
+        assert "<failure" not in (project.root / "out.xml").read_text("utf-8")
+        project.write_suite(server.base_url, metrics=["exact_mach"])
+        broken = project.run("gate", *reports)
+    assert broken.code == 2
+    assert "passed" not in (project.root / "out.md").read_text("utf-8").splitlines()[0]
+    assert "exact_mach" in (project.root / "out.xml").read_text("utf-8")
+
+
+def test_a_misspelled_report_is_found_before_any_call(project: Project) -> None:
+    """`--report junt=...` is a usage error with a suggestion."""
+    project.write_cases(2)
+    project.write_suite()
+    done = project.run("gate", "--report", "junt=out.xml")
+    assert done.code == 2
+    assert "did you mean 'junit'" in done.err

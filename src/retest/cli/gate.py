@@ -21,6 +21,14 @@ def command(
     offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--report",
+            metavar="NAME[=FILE]",
+            help="Write a report: junit=FILE, markdown=FILE, json=FILE, sarif=FILE, github. Repeat for several.",
+        ),
+    ] = None,
     overrides: opt.Overrides = None,
     store: opt.StoreUrl = None,
     as_json: opt.Json = False,
@@ -40,15 +48,19 @@ def command(
 
         retest gate --baseline latest                against the latest run before this one
 
+        retest gate --report junit=gate.xml --report markdown=gate.md --report github
+
         retest gate --offline --json                 from the ledger only, for scripts
     """
     from retest.cli.config import open_workspace
     from retest.cli.gate_suites import GateWish, gate_selected
     from retest.cli.run_suites import Display
+    from retest.report.write_reports import parse_report_options
     from retest.workflows.run import RunOptions
 
     wish = GateWish(
         baseline=baseline,
+        reports=parse_report_options(report or []),
         run=RunOptions(samples=samples, offline=offline, max_cost_usd=max_cost, max_calls=max_calls),
     )
     workspace = open_workspace(store=store, concurrency=concurrency)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from retest.cli.console import print_json, print_problems, stdout
 from retest.cli.run_suites import Display, run_one
@@ -11,6 +13,7 @@ from retest.domain.gate import GateReport
 from retest.domain.suite import Suite
 from retest.errors import ExitCode, NothingToJudgeError, Problem, RetestError, SuiteError, worst_exit_code
 from retest.report.json_report import problem_document
+from retest.report.unjudged import unjudged_report
 from retest.workflows.baseline import Baseline, SuitePlace, resolve_baseline
 from retest.workflows.check import check_suites
 from retest.workflows.gate import Terms, report_interrupted, report_no_baseline, report_run, reproduce_command
@@ -21,10 +24,11 @@ from retest.workflows.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateWish:
-    """What a person asks of a gate: another baseline than the suite's own, and how to run."""
+    """What a person asks of a gate: another baseline than the suite's own, how to run, which reports to write."""
 
     baseline: str | None
     run: RunOptions
+    reports: Mapping[str, Path | None] = field(default_factory=dict)
 
 
 def gate_selected(
@@ -47,10 +51,25 @@ def gate_selected(
             if gate.interrupted:
                 break
     except RetestError as error:
+        # No report may read as if it had passed, so what could not even begin is a report too.
+        named = ", ".join(selectors) or str(workspace.settings["suites"])
+        _write_reports([unjudged_report(named, named, error)], wish, workspace, display)
         if display.as_json:
             print_json(problem_document(error.problems, error.exit_code))
         raise
+    _write_reports([*gate.reports, *gate.unjudged], wish, workspace, display)
     return _finish(gate, display)
+
+
+def _write_reports(reports: Sequence[GateReport], wish: GateWish, workspace: Workspace, display: Display) -> None:
+    if not wish.reports:
+        return
+    from retest.report.write_reports import write_reports
+
+    summary = workspace.env.get("GITHUB_STEP_SUMMARY")
+    # With --json stdout is one object; a workflow reads annotations from stderr just as well.
+    stream = sys.stderr if display.as_json else sys.stdout
+    write_reports(reports, wish.reports, stream=stream, summary=Path(summary) if summary else None)
 
 
 def _finish(gate: _Gate, display: Display) -> ExitCode:
@@ -83,6 +102,7 @@ class _Gate:
         self._waivers = read_waivers(waiver_file(workspace.cwd))
         self.reports: list[GateReport] = []
         self.failures: list[RetestError] = []
+        self.unjudged: list[GateReport] = []
         self.interrupted = False
 
     def judge(self, suite: Suite, *, alone: bool) -> None:
@@ -94,6 +114,7 @@ class _Gate:
                 raise
             print_problems(error.problems)
             self.failures.append(error)
+            self.unjudged.append(unjudged_report(suite.name, suite.path, error, reproduce=self._reproduce(suite)))
             return
         self.reports.append(report)
         self.interrupted = report.outcome == "interrupted"
