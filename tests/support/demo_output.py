@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 _BEGIN, _END = "<!-- demo output -->", "<!-- end of demo output -->"
-_RUN_ID = re.compile(r"r\d{8}-\d{6}-[0-9a-f]{4}")
+_RUN_ID = re.compile(r"r\d{8}-\d{6}-[0-9a-f]{6}")
 _FIRST_LEFT_OUT = "worst cases"  # the rest is shown by every run; the README is to be read in five minutes
 
 
