@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from retest.cli.config import open_workspace
 from retest.domain.prompt import Prompt
 from retest.errors import SuiteError
 from retest.runner.plan import CaseSelection
@@ -14,8 +15,6 @@ from retest.suites.prompt_entries import prompts_root
 from retest.suites.prompt_files import read_prompt
 from retest.workflows.check import check_suites
 from retest.workflows.run import RunOptions, RunOutcome, run_suite
-from retest.workflows.settings import load_settings
-from retest.workflows.workspace import Workspace
 
 
 def load_prompt(path: str | Path) -> Prompt:
@@ -47,9 +46,7 @@ def run(  # noqa: PLR0913 - one keyword per thing a caller may ask for, as in `r
         SuiteError: everything that is wrong with the suite, before any call.
         RetestError: a store that fails, nothing to judge.
     """
-    cwd = Path.cwd()
-    settings = load_settings(cwd, os.environ, {"store": store})
-    workspace = Workspace(cwd=cwd, settings=settings, env=dict(os.environ), command="retest.run()")
+    workspace = replace(open_workspace(store=store), command="retest.run()")
     checked = check_suites([str(suite)], workspace, overrides)
     if checked.errors:
         raise SuiteError(*checked.errors)

@@ -20,18 +20,19 @@ def open_workspace(**flags: object | None) -> Workspace:
         SettingsError: a setting is unknown or of the wrong kind.
     """
     cwd = Path.cwd()
-    env = read_env(cwd)
-    return Workspace(cwd=cwd, settings=load_settings(cwd, env, flags), env=env, command=_command())
+    env_file = read_env_file(cwd)
+    settings = load_settings(cwd, os.environ, flags, env_file=env_file)
+    return Workspace(cwd=cwd, settings=settings, env={**env_file, **os.environ}, command=_command())
 
 
-def read_env(cwd: Path) -> Mapping[str, str]:
-    """Return the environment over what ``.env`` in the project's root adds; the real environment wins."""
+def read_env_file(cwd: Path) -> Mapping[str, str]:
+    """Return what ``.env`` in the project's root holds; the real environment wins over it."""
     path = project_root(cwd) / ".env"
     if not path.is_file():
-        return dict(os.environ)
+        return {}
     from dotenv import dotenv_values
 
-    return {name: value for name, value in {**dotenv_values(path), **os.environ}.items() if value is not None}
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
 
 
 def _command() -> str:

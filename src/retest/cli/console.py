@@ -59,4 +59,4 @@ def _print_problem(problem: Problem) -> None:
         text.append("\n  fix: ", "green")
         text.append(visible(problem.fix))
     text.append(f"  [{problem.slug}]", "dim")
-    stderr().print(text, soft_wrap=True)
+    stderr().print(text, soft_wrap=not stderr().is_terminal)  # a log wants its lines whole

@@ -140,7 +140,8 @@ class RunProgress:
             self._say(f"stopping: {one_line(event.message)}")
 
     def _say(self, line: str) -> None:
-        stderr().print(line, markup=False, soft_wrap=True)
+        # A terminal would break the line in the middle of a word; a log wants it whole.
+        stderr().print(line, markup=False, soft_wrap=not stderr().is_terminal)
 
 
 def plan_lines(plan: PlanReady) -> list[str]:

@@ -40,7 +40,7 @@ def run_result(run: Run, summary: RunSummary, *, verbose: bool = False) -> Rende
     blocks.append([Text(f"note: {one_line(note)}", "yellow") for note in summary.notes])
     if verbose:
         blocks.extend([Text(one_line(arm.name), "bold"), _slice_table(arm)] for arm in summary.arms if arm.slices)
-    blocks.append([worst_table(summary.worst)] if summary.worst else [])
+    blocks.append([worst_table(summary.worst, summary.arms)] if summary.worst else [])
     blocks.append([_next_steps(run, summary)])
     return Group(*(part for block in blocks if block for part in (*block, Text())))
 
@@ -213,20 +213,20 @@ def _slice_table(arm: ArmSummary) -> Table:
     return table
 
 
-def worst_table(worst: Sequence[WorstCase]) -> Table:
-    """Return the cases to look at first: expected answer beside one that was given."""
+def worst_table(worst: Sequence[WorstCase], arms: Sequence[ArmSummary]) -> Table:
+    """Return the cases to look at first: what was expected beside an answer, and whose, where arms are several."""
+    labels = short_names(arms) if len(arms) > 1 else {}
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", expand=True)
     table.add_column("worst cases", overflow="ellipsis", no_wrap=True, ratio=3)
+    if labels:
+        table.add_column("arm", overflow="ellipsis", no_wrap=True, max_width=20)
     table.add_column(one_line(worst[0].metric), justify="right", no_wrap=True)
     table.add_column("expected", overflow="ellipsis", no_wrap=True, ratio=3)
     table.add_column("answer", overflow="ellipsis", no_wrap=True, ratio=6)
     for case in worst:
-        table.add_row(
-            Text(one_line(case.case_id)),
-            format_value(case.value, low=None),
-            Text(one_line(case.expected or MISSING)),
-            Text(one_line(case.output[:200]) or "(empty answer)"),
-        )
+        cells = [Text(one_line(case.case_id)), *([Text(one_line(labels[case.arm]))] if labels else [])]
+        cells += [Text(format_value(case.value, low=None)), Text(one_line(case.expected or MISSING))]
+        table.add_row(*cells, Text(one_line(case.output[:200]) or "(empty answer)"))
     return table
 
 

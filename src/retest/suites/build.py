@@ -10,6 +10,7 @@ from retest.domain.suite import Redaction, Suite
 from retest.suites.arms import BuiltArm, build_arms
 from retest.suites.check import check_cases
 from retest.suites.dataset_entry import build_dataset
+from retest.suites.discover import suite_name
 from retest.suites.gate_entries import build_gate, warn_without_assertion
 from retest.suites.metric_entries import BuiltMetric, MetricSet, build_metrics
 from retest.suites.metric_rules import check_rule_count, check_sample_counts
@@ -47,7 +48,7 @@ def build_suite(scope: SuiteScope, *, folder: str, source: str) -> Suite | None:
     if scope.has_errors() or cases is None:
         return None
     return Suite(
-        name="/".join(part for part in (folder, spec.name or scope.path.stem) if part),
+        name=suite_name(folder, spec.name or scope.path.stem),
         path=scope.display,
         arms=tuple(built.arm for built in arms),
         cases=cases,

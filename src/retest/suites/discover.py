@@ -172,3 +172,8 @@ def _missing_file(path: Path, cwd: Path) -> Problem:
     missing = f"the suite file {shown} does not exist"
     fix = did_you_mean(path.name, siblings) or "give a suite file, a folder, or the start of a suite's name"
     return Problem(slug="suite-file-missing", message=missing, where=Location(path=shown), fix=fix)
+
+
+def suite_name(folder: str, own: str) -> str:
+    """Return a suite's hierarchical name; an own name that spells the folder out already is not doubled."""
+    return own if not folder or own.startswith(f"{folder}/") else f"{folder}/{own}"

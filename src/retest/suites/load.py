@@ -11,7 +11,7 @@ from retest.domain.catalog import Catalog
 from retest.domain.suite import Suite
 from retest.errors import Location, Problem, RetestError, SuiteError
 from retest.suites.build import build_suite
-from retest.suites.discover import SUITES_FOLDER, SuiteFile, discover, matches, no_match
+from retest.suites.discover import SUITES_FOLDER, SuiteFile, discover, matches, no_match, suite_name
 from retest.suites.overrides import Override, apply_overrides, parse_override
 from retest.suites.scope import SuiteScope
 from retest.suites.spec import SuiteSpec
@@ -61,7 +61,7 @@ class _Parsed:
         """Return the suite's hierarchical name as far as the file tells it."""
         node = find(self.tree, ("name",)) if self.tree is not None else None
         own = node.text if isinstance(node, ScalarNode) and node.text else self.file.path.stem
-        return f"{self.file.folder}/{own}" if self.file.folder else own
+        return suite_name(self.file.folder, own)
 
 
 def load_suites(

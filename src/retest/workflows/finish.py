@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from retest.decision.limits import judge_limits, run_exit_code
 from retest.domain.json_value import JsonValue
-from retest.domain.run import Run
+from retest.domain.run import Run, RunMetric
 from retest.domain.sample import Response, Score
 from retest.domain.suite import GatePolicy
-from retest.domain.summary import ArmSummary, MetricSummary, RunSummary, WorstCase
+from retest.domain.summary import ArmSummary, RunSummary, WorstCase
 from retest.errors import ExitCode
 from retest.report.json_report import arm_document
 from retest.runner.table import RunTable
@@ -80,34 +81,36 @@ def stored_summary(summary: RunSummary) -> dict[str, JsonValue]:
 
 
 def worst_cases(store: Store, run: Run, summary: RunSummary, table: RunTable) -> Iterator[WorstCase]:
-    """Yield the cases with the worst values of the first metric, one answer each."""
-    if not run.metrics or not run.arms:
+    """Yield the cases with the worst values of the first metric, over all arms, one answer each."""
+    if not run.metrics:
         return
-    metric, arm = run.metrics[0], summary.arms[0]
-    first = next((item for item in arm.metrics if item.name == metric.name), None)
-    if first is None or first.mean is None:
-        return
-    values = case_values(metric, table.arms[0].metrics[metric.name], table).per_case
-    sign = 1.0 if metric.direction == "higher" else -1.0
-    known = [(sign * float(value), index) for index, value in enumerate(values) if value == value]  # noqa: PLR0124 - NaN
-    for signed, index in sorted(known)[:_WORST]:
-        if not _is_perfect(signed * sign, first):
-            found = _worst_answer(store, run, arm, table.case_ids[index])
-            if found is not None:
-                expected, output = found
-                yield WorstCase(
-                    arm=arm.name,
-                    case_id=table.case_ids[index],
-                    metric=metric.name,
-                    value=signed * sign,
-                    expected=expected,
-                    output=output,
-                )
+    metric = run.metrics[0]
+    for value, case_index, arm_index in sorted(_imperfect(metric, table), key=lambda found: _badness(metric, found))[
+        :_WORST
+    ]:
+        arm, case_id = summary.arms[arm_index], table.case_ids[case_index]
+        found = _worst_answer(store, run, arm, case_id)
+        if found is not None:
+            expected, output = found
+            yield WorstCase(
+                arm=arm.name, case_id=case_id, metric=metric.name, value=value, expected=expected, output=output
+            )
 
 
-def _is_perfect(value: float, metric: MetricSummary) -> bool:
-    best = metric.range_high if metric.direction == "higher" else metric.range_low
-    return best is not None and value == best
+def _imperfect(metric: RunMetric, table: RunTable) -> Iterator[tuple[float, int, int]]:
+    """Yield (value, case index, arm index) of every case that is not as good as can be."""
+    best = metric.high if metric.direction == "higher" else metric.low
+    for arm_index, arm in enumerate(table.arms):
+        values = case_values(metric, arm.metrics[metric.name], table).per_case
+        for case_index, value in enumerate(values.tolist()):
+            if not math.isnan(value) and value != best:
+                yield value, case_index, arm_index
+
+
+def _badness(metric: RunMetric, found: tuple[float, int, int]) -> tuple[float, int, int]:
+    """Return what sorts the worst first, the arms of a case side by side."""
+    value, case_index, arm_index = found
+    return (value if metric.direction == "higher" else -value), case_index, arm_index
 
 
 def _worst_answer(store: Store, run: Run, arm: ArmSummary, case_id: str) -> tuple[str | None, str] | None:

@@ -110,8 +110,20 @@ class Settings:
         return tuple(self.root / name for name in self["prices"])
 
 
-def load_settings(cwd: Path, env: Mapping[str, str], flags: Mapping[str, object | None] | None = None) -> Settings:
-    """Read all settings: default < retest.toml or pyproject.toml < environment < flag (None is not given).
+def load_settings(
+    cwd: Path,
+    env: Mapping[str, str],
+    flags: Mapping[str, object | None] | None = None,
+    *,
+    env_file: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read all settings: default < retest.toml or pyproject.toml < .env < environment < flag (None is not given).
+
+    Args:
+        cwd: the project's root is at it or above it.
+        env: the real environment.
+        flags: by setting name.
+        env_file: what ``.env`` holds.
 
     Raises:
         SettingsError: an unknown key or a value of the wrong kind, wherever it came from; all of them at once.
@@ -120,11 +132,17 @@ def load_settings(cwd: Path, env: Mapping[str, str], flags: Mapping[str, object 
     values: dict[str, object] = {setting.name: setting.default for setting in SETTINGS}
     sources = dict.fromkeys(values, "default")
     problems: list[Problem] = []
-    for source, layer in (*_file_layers(root), ("environment", _env_layer(env)), ("flag", flags or {})):
+    layers = (
+        *_file_layers(root),
+        (".env", _env_layer(env_file or {})),
+        ("environment", _env_layer(env)),
+        ("flag", flags or {}),
+    )
+    for source, layer in layers:
         for name, raw in layer.items():
             if source == "flag" and raw is None:
                 continue
-            shown = f"environment {ENV_PREFIX}{name.upper()}" if source == "environment" else source
+            shown = f"{source} {ENV_PREFIX}{name.upper()}" if source in {".env", "environment"} else source
             problem = _set(values, name, raw, shown)
             if problem is None:
                 sources[name] = shown

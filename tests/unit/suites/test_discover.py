@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from retest.suites.discover import discover, project_root
+from retest.suites.discover import discover, project_root, suite_name
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -105,3 +105,17 @@ def test_what_is_no_path_is_the_start_of_a_name(tmp_path: Path) -> None:
     assert result.prefixes == ("support/ja",)
     assert result.files[0].prefixes == ("support/ja",)
     assert result.files[0].folder == "support/ja"
+
+
+@pytest.mark.parametrize(
+    ("folder", "own", "name"),
+    [
+        ("", "intent", "intent"),
+        ("support/ja", "intent", "support/ja/intent"),
+        ("support/ja", "support/ja/intent", "support/ja/intent"),  # spelled out already
+        ("support", "supportive/intent", "support/supportive/intent"),  # begins alike, but is another name
+    ],
+)
+def test_a_suites_name_is_its_folder_and_its_own(folder: str, own: str, name: str) -> None:
+    """A name that spells its folder out is not doubled."""
+    assert suite_name(folder, own) == name

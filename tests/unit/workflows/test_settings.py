@@ -21,6 +21,14 @@ def test_each_layer_wins_over_the_one_before(tmp_path: Path) -> None:
     assert settings.sources["grace_s"] == "default"
 
 
+def test_what_stands_in_the_env_file_is_said_to(tmp_path: Path) -> None:
+    """`.env` stands between the files and the real environment, and is named as the source."""
+    env_file = {"RETEST_CONCURRENCY": "7", "RETEST_ATTEMPTS": "2"}
+    settings = load_settings(tmp_path, {"RETEST_ATTEMPTS": "3"}, env_file=env_file)
+    assert (settings["concurrency"], settings.sources["concurrency"]) == (7, ".env RETEST_CONCURRENCY")
+    assert (settings["attempts"], settings.sources["attempts"]) == (3, "environment RETEST_ATTEMPTS")
+
+
 def test_the_root_is_the_nearest_folder_with_a_mark(tmp_path: Path) -> None:
     """Relative paths start at the project's root, wherever the command is typed."""
     (tmp_path / "retest.toml").write_text('store = "s.db"\n')
