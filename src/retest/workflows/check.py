@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from retest.domain.json_value import canonical_json
 from retest.domain.suite import Suite
 from retest.errors import Problem, RetestError, SuiteError
 from retest.metrics.base import Metric
@@ -13,6 +15,8 @@ from retest.metrics.registry import build_metric
 from retest.suites.load import load_suites
 from retest.workflows.catalog import load_catalog
 from retest.workflows.workspace import Workspace
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +48,29 @@ def check_suites(selectors: Sequence[str], workspace: Workspace, overrides: Sequ
     problems = list(loaded.problems)
     sound: list[Suite] = []
     for suite in loaded.suites:
+        problems.extend(_unset_variables(suite, workspace.env))
         found = _metric_problems(suite)
         problems.extend(found)
         if not found:
             sound.append(suite)
     return CheckResult(suites=tuple(sound), problems=tuple(problems))
+
+
+def _unset_variables(suite: Suite, env: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a warning per environment variable that an endpoint or header needs and that is not set here.
+
+    A warning, for a suite is checked where its keys are not: a run refuses to start.
+    """
+    for target in {arm.target.name: arm.target for arm in suite.arms}.values():
+        named = set(_VARIABLE.findall(canonical_json(dict(target.options)).decode()))
+        for name in sorted(name for name in named if not env.get(name)):
+            yield Problem(
+                slug="suite-variable-unset",
+                message=f"target '{target.name}' needs the environment variable {name}, which is not set",
+                where=target.where,
+                fix=f"set {name} in the environment or in .env before `retest run`",
+                severity="warning",
+            )
 
 
 def build_metrics(suite: Suite) -> dict[str, Metric[Any]]:
