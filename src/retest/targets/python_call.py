@@ -69,10 +69,9 @@ class PythonTarget:
 
     async def call(self, request: Request) -> CallOutcome:
         """Return what the function answers."""
-        started = time.perf_counter()
         try:
             async with asyncio.timeout(self._options.timeout_s) as limit:
-                value = await self._invoke(request)
+                value, started = await self._invoke(request)
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - the user's code may raise anything
             if isinstance(error, TimeoutError) and limit.expired():
                 return target_error(f"{self._path.name} gave no answer within {self._options.timeout_s:g} s")
@@ -86,13 +85,17 @@ class PythonTarget:
     async def aclose(self) -> None:
         """Do nothing: there is nothing to release."""
 
-    async def _invoke(self, request: Request) -> Any:
-        """Call on the event loop where the function is async, else in a thread; a returned awaitable is awaited."""
+    async def _invoke(self, request: Request) -> tuple[Any, float]:
+        """Call on the event loop where the function is async, else in a thread; a returned awaitable is awaited.
+
+        Returns the value, and when the function began: what a call waits for a free thread is not its latency.
+        """
         args, kwargs = self._arguments(request)
         if _is_async(self._function):
-            return await self._function(*args, **kwargs)
-        value = await _in_thread(lambda: self._function(*args, **kwargs))
-        return await value if inspect.isawaitable(value) else value
+            began = time.perf_counter()
+            return await self._function(*args, **kwargs), began
+        began, value = await _in_thread(lambda: (time.perf_counter(), self._function(*args, **kwargs)))
+        return (await value if inspect.isawaitable(value) else value), began
 
     def _arguments(self, request: Request) -> tuple[list[Any], dict[str, Any]]:
         known = _known_values(request)

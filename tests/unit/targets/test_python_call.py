@@ -234,3 +234,21 @@ def test_identity_is_the_source(tmp_path: Path) -> None:
     ]
     assert len({identity_of(target) for target in targets}) == 4
     assert identity_of(python(tmp_path, source)) == identity_of(targets[0])
+
+
+def test_the_way_into_a_thread_is_not_latency(tmp_path: Path) -> None:
+    """The clock starts where the function does, not where the call began to look for a thread."""
+    target = python(tmp_path, "import time\ndef answer(prompt):\n    return str(time.perf_counter())")
+
+    async def excess_ms() -> float:
+        outcome = await target.call(REQUEST)
+        ended = time.perf_counter()
+        assert isinstance(outcome, Response)
+        assert outcome.latency_ms is not None
+        return outcome.latency_ms - (ended - float(outcome.output)) * 1000
+
+    async def many() -> list[float]:
+        return [await excess_ms() for _ in range(50)]
+
+    # The best of fifty: another thread may run between two lines of any one of them.
+    assert min(asyncio.run(many())) < 0.01
