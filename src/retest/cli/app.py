@@ -16,7 +16,7 @@ from retest.errors import ExitCode, Problem, RetestError
 # In the order of `retest --help`. A module has `command`, and `NAME` where that differs from the module's own; or, for
 # a command with subcommands, `COMMANDS` and `HELP`.
 _PANELS: dict[str, tuple[str, ...]] = {
-    "Start": ("init", "check", "run"),
+    "Start": ("init", "check", "plan", "run"),
     "Decide": ("gate", "baseline", "compare", "bisect", "waive"),
     "Look": ("diff", "show", "runs", "search", "export"),
     "Write": ("try_prompt", "render", "metrics", "schema"),
