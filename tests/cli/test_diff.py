@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from rich.cells import cell_len
 
 from support.project import Project
+from support.repository import commit_all
 from support.versions import case_rows, right_answers, run_version
 
 ROWS = case_rows(14)
+FILE = "evals/teams.baseline.jsonl"
 HOSTILE = "\x1b[31m配送 [bold]です[/bold]\u2028"
 
 
@@ -275,3 +279,100 @@ def test_several_arms_pair_by_name_and_the_rest_is_named(project: Project) -> No
     one = project.run("diff", "latest~1", "latest", "--arm", "ask/old", "ask/b", "--json").json
     assert one["arms"]["ask/b"]["baseline"] == "ask/old"
     assert "exact_match" in one["metrics"]
+
+
+def small(project: Project, answers: dict[str, list[str]] | None = None) -> str:
+    """Run the suite on three cases; return the run's id."""
+    return run_version(project, answers or right_answers(ROWS[:3], 3), ROWS[:3])
+
+
+def wrong_answers() -> dict[str, list[str]]:
+    """Return answers of which all are wrong."""
+    return {row["id"]: ["?"] * 3 for row in ROWS[:3]}
+
+
+def compared(project: Project, *args: str) -> tuple[str, str]:
+    """Return which two sides are compared, as they are labelled."""
+    done = project.run("diff", *args, "--json")
+    assert done.code == 0, done.out + done.err
+    return done.json["baseline"]["run"], done.json["candidate"]["run"]
+
+
+def test_without_names_the_baseline_is_compared_with_the_latest_run(project: Project) -> None:
+    """Without a baseline the two latest runs, said aloud; else the run named in the store, or the file before it."""
+    first, second, third = (small(project) for _ in range(3))
+    assert compared(project) == (second, third)
+    assert "suite teams has no baseline: its two latest runs are compared" in project.run("diff").out
+    assert project.run("baseline", "set", first).code == 0
+    assert compared(project) == (first, third)
+    assert "suite teams: its baseline, named in the store, against its latest run" in project.run("diff").out
+    assert project.run("baseline", "export", "--run", second, "-o", FILE).code == 0
+    assert compared(project) == (FILE, third)
+    assert "suite teams: its baseline, beside it, against its latest run" in project.run("diff").out
+
+
+def test_a_baseline_file_stands_for_its_run(project: Project) -> None:
+    """On either side it gives the numbers of the run, and its answers where the run is gone."""
+    first = small(project)
+    second = small(project, wrong_answers())
+    assert project.run("baseline", "export", "--run", first, "-o", "kept.jsonl", "--outputs").code == 0
+    by_run = project.run("diff", first, second, "--json").json["metrics"]
+    assert project.run("delete", first, "--yes").code == 0
+    assert compared(project, "kept.jsonl") == ("kept.jsonl", second)
+    document = project.run("diff", "kept.jsonl", "--json").json
+    assert document["metrics"] == by_run
+    assert {case["before"]["output"] for case in document["arms"]["ask/model"]["changed"]} <= {"返品", "billing"}
+    turned = project.run("diff", second, "kept.jsonl", "--json").json["metrics"]["exact_match"]
+    assert turned["delta"] == -by_run["exact_match"]["delta"] == 1
+
+
+def test_two_files_compare_where_nothing_was_run(project: Project) -> None:
+    """A clean clone has no store yet."""
+    for name, answers in (("a.jsonl", None), ("b.jsonl", wrong_answers())):
+        assert project.run("baseline", "export", "--run", small(project, answers), "-o", name).code == 0
+    shutil.rmtree(project.root / ".retest")
+    assert compared(project, "a.jsonl", "b.jsonl") == ("a.jsonl", "b.jsonl")
+
+
+def test_a_revision_means_the_baseline_file_committed_there(project: Project) -> None:
+    """Whatever the working tree has; on both sides too, and a revision without the file exits 5."""
+    empty = commit_all(project.root)
+    assert project.run("baseline", "export", "--run", small(project), "-o", FILE).code == 0
+    commit_all(project.root)
+    latest = small(project, wrong_answers())
+    assert project.run("baseline", "export", "--run", latest, "-o", FILE).code == 0
+    commit_all(project.root)
+    assert compared(project, "git:HEAD~1") == ("git:HEAD~1", latest)
+    document = project.run("diff", "git:HEAD~1", "git:HEAD", "--json").json
+    assert document["metrics"]["exact_match"]["delta"] == -1
+    assert project.run("diff", FILE, "git:HEAD~1", "--json").json["metrics"]["exact_match"]["delta"] == 1
+    refused = project.run("diff", f"git:{empty}")
+    assert (refused.code, "baseline-not-in-revision" in refused.err) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "slug"),
+    [
+        ("none.jsonl", 5, "baseline-file-missing"),
+        ("rec/answers.jsonl", 2, "baseline-file-format"),
+        ("latest", 5, "diff-no-later-run"),
+        (FILE, 5, "diff-no-later-run"),
+        ("other.jsonl", 5, "diff-no-later-run"),
+    ],
+)
+def test_a_name_without_a_run_to_compare_is_refused(project: Project, name: str, code: int, slug: str) -> None:
+    """No such file, a file of something else, the latest run itself by any name, and a suite that never ran here."""
+    small(project)
+    assert project.run("baseline", "export", "--run", "latest", "-o", FILE).code == 0
+    text = (project.root / FILE).read_text("utf-8")
+    project.write("other.jsonl", text.replace('"suite": "teams"', '"suite": "team"'))
+    done = project.run("diff", name)
+    assert (done.code, f"[{slug}]" in done.err) == (code, True), done.err
+
+
+def test_a_baseline_that_is_the_latest_run_is_not_compared_with_itself(project: Project) -> None:
+    """No change between a run and itself would read like a test that passed."""
+    small(project)
+    assert project.run("baseline", "set").code == 0
+    done = project.run("diff")
+    assert (done.code, "nothing came after it" in done.err) == (5, True)

@@ -78,7 +78,7 @@ def test_the_verdict_is_sticky(project: Project, server: OpenAIServer) -> None:
     before = server.count
     second = project.run("gate")
     assert server.count == before
-    without_id = [re.sub(r"r\d{8}-\d{6}-\w{4}", "RUN", result.out) for result in (first, second)]
+    without_id = [re.sub(r"r\d{8}-\d{6}-\w+", "RUN", result.out) for result in (first, second)]
     assert without_id[0] == without_id[1]
 
 
@@ -87,7 +87,7 @@ def test_an_inconclusive_drop(project: Project, server: OpenAIServer, block: str
     """One case of ten at 3 samples proves nothing: said aloud, and blocking only where proof is asked for."""
     result = gated(project, server, prompts=SHAKY, gate={"block": block})
     assert result.code == code, result.out + result.err
-    assert "could have been missed" in " ".join(result.out.split())
+    assert " ".join(result.out.split()).count("could have been missed") == 1
 
 
 def test_a_suite_without_a_baseline_is_not_run(tmp_path: Path, server: OpenAIServer) -> None:

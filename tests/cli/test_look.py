@@ -11,6 +11,7 @@ import pytest
 
 from support.openai_server import OpenAIServer, error, ok
 from support.project import Project
+from support.versions import case_rows, right_answers, run_version
 
 HOSTILE = "=1+1 \x1b[31mred\x1b[0m [bold]x[/bold] | 返金を承りました\u202e"
 
@@ -180,6 +181,18 @@ def test_delete_asks_first_and_gc_keeps_what_is_needed(looked_at: Project) -> No
     assert looked_at.run("gc", "--older-than", "0").code == 0
     assert looked_at.run("gc", "--older-than", "0", "--dry-run").out.startswith("would drop 0 responses")
     assert "q0" in looked_at.run("export", "latest").out
+
+
+def test_a_run_is_named_by_the_steps_before_another(project: Project) -> None:
+    """`latest~1` is the run before wherever a run is named; one too far back exits 5."""
+    rows = case_rows(2)
+    older, newer = (run_version(project, right_answers(rows, 1), rows) for _ in range(2))
+    assert project.run("show", "latest~1", "--json").json["run"] == older
+    assert len(project.run("export", f"{newer}~1").out.splitlines()) == 2
+    assert older in project.run("tag", "latest~1", "--add", "before").out
+    assert project.run("show", "before~1").code == 5
+    assert f"deleted {older}" in project.run("delete", "latest~1", "--yes").out
+    assert [run["run"] for run in project.run("runs", "--json").json["runs"]] == [newer]
 
 
 def test_the_doctor_says_where_settings_come_from(looked_at: Project) -> None:

@@ -11,7 +11,7 @@ from retest.errors import ExitCode
 
 
 def command(
-    runs: Annotated[list[str], typer.Argument(help="Runs: ids, starts of ids, or tags.")],
+    runs: Annotated[list[str], typer.Argument(help="Runs: ids, starts of ids, tags, or 'latest~1'.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     store: opt.StoreUrl = None,
 ) -> ExitCode:
@@ -24,9 +24,10 @@ def command(
     from retest.cli.config import open_workspace
     from retest.cli.console import stdout
     from retest.errors import Problem, UsageError
+    from retest.workflows.find_runs import find_run
 
     with open_workspace(store=store).open_store() as opened:
-        ids = [opened.get_run(name).run_id for name in runs]
+        ids = [find_run(opened, name).run_id for name in runs]
         if not yes:
             if not stdout().is_terminal:
                 raise UsageError(Problem(slug="delete-unconfirmed", message="nobody to ask", fix="give --yes"))

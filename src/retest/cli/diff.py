@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from retest.workflows.workspace import Workspace
 
 
+_BASE = "A run, a baseline file, or git:REVISION with one. Default: the suite's baseline."
+
+
 def command(
-    baseline: Annotated[
-        str | None, typer.Argument(metavar="[BASE]", help="A run: id, start of an id, tag, 'latest', 'latest~1'.")
-    ] = None,
+    baseline: Annotated[str | None, typer.Argument(metavar="[BASE]", help=_BASE)] = None,
     candidate: Annotated[
-        str | None, typer.Argument(metavar="[CANDIDATE]", help="The run under test. Default: the suite's latest.")
+        str | None, typer.Argument(metavar="[CANDIDATE]", help="Named likewise. Default: the suite's latest run.")
     ] = None,
     arm: Annotated[
         tuple[str, str] | None,
@@ -38,13 +39,17 @@ def command(
 
     It only looks: any verdict exits 0; 5 where nothing can be compared.
 
+    Without a baseline, the suite's two latest runs are compared.
+
     [bold]Examples[/bold]
 
-        retest diff                         the two latest runs of a suite
+        retest diff                         the baseline against the latest run
 
         retest diff good latest -m bleu     the run tagged good, one metric
 
         retest diff latest~3 --limit 30     three runs ago against the latest
+
+        retest diff git:origin/main         the baseline file committed there
 
         retest diff latest latest --arm intent/small intent/large
     """
@@ -52,21 +57,30 @@ def command(
     from retest.workflows.diff import DiffOptions
 
     wish = DiffOptions(arms=arm, metrics=tuple(metric or ()), limit=limit)
-    comparison = _compare(open_workspace(store=store), (baseline, candidate), wish)
+    comparison, chosen = _compare(open_workspace(store=store), (baseline, candidate), wish)
+    if chosen is not None and not as_json:
+        _say(chosen)
     return _show(comparison, as_json=as_json, verbose=verbose)
 
 
-def _compare(workspace: Workspace, names: tuple[str | None, str | None], wish: DiffOptions) -> RunComparison:
-    from datetime import UTC, datetime
+def _compare(
+    workspace: Workspace, names: tuple[str | None, str | None], wish: DiffOptions
+) -> tuple[RunComparison, str | None]:
+    from retest.workflows.diff import diff_runs
+    from retest.workflows.find_sides import find_sides
 
-    from retest.workflows.diff import diff_runs, stored_side
-    from retest.workflows.find_runs import find_pair
+    only_files = all(name is not None and (name.endswith(".jsonl") or name.startswith("git:")) for name in names)
+    with workspace.open_store(read_only=not only_files) as store:  # two files compare also where no store is yet
+        sides = find_sides(store, *names, workspace.cwd)
+        found = diff_runs(sides.baseline, sides.candidate, wish, cwd=workspace.cwd, now=workspace.clock())
+        return found, sides.chosen
 
-    with workspace.open_store(read_only=True) as store:
-        first, second = find_pair(store, *names)
-        return diff_runs(
-            stored_side(store, first), stored_side(store, second), wish, cwd=workspace.cwd, now=datetime.now(UTC)
-        )
+
+def _say(text: str) -> None:
+    from retest.cli.console import stdout
+    from retest.report.escape import one_line
+
+    stdout().print(one_line(text), markup=False, style="dim")
 
 
 def _show(comparison: RunComparison, *, as_json: bool, verbose: bool) -> ExitCode:

@@ -45,10 +45,11 @@ def command(
         retest export r20261123 --to parquet -o run.parquet --arm intent/small
     """
     from retest.cli.config import open_workspace
+    from retest.workflows.find_runs import find_run
     from retest.workflows.inspect import SampleWish, sample_rows
 
     with open_workspace(store=store).open_store(read_only=True) as opened:
-        found = opened.get_run(run)
+        found = find_run(opened, run)
         rows = sample_rows(opened, found, SampleWish(arm=arm))
         if fields is not None and to is not Format.MD:
             rows = _only(rows, fields)

@@ -13,7 +13,7 @@ Suites = Annotated[
         help="Suite files, folders, or name prefixes such as support/ja. Default: every suite below evals/."
     ),
 ]
-RunId = Annotated[str, typer.Argument(help="A run: its id, the start of it, a tag, or 'latest'.")]
+RunId = Annotated[str, typer.Argument(help="A run: its id, the start of it, a tag, 'latest', or 'latest~1'.")]
 StoreUrl = Annotated[
     str | None, typer.Option("--store", help="SQLite file or postgresql:// URL.", rich_help_panel="Settings")
 ]

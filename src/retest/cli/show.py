@@ -43,10 +43,11 @@ def command(
         retest show latest --failures --arm intent/small
     """
     from retest.cli.config import open_workspace
+    from retest.workflows.find_runs import find_run
     from retest.workflows.inspect import SampleWish
 
     with open_workspace(store=store).open_store(read_only=True) as opened:
-        found = opened.get_run(run)
+        found = find_run(opened, run)
         wish = SampleWish(arm=arm, case_id=case, failures=failures, errors=errors)
         if as_json and (case is not None or failures or errors):
             _print_samples(opened, found, wish, limit)

@@ -29,11 +29,12 @@ def command(
     from retest.cli.console import stdout
     from retest.errors import Problem, UsageError
     from retest.report.escape import one_line
+    from retest.workflows.find_runs import find_run
 
     if not (add or remove or meta):
         raise UsageError(Problem(slug="tag-nothing", message="nothing to change", fix="give --add, --remove or --meta"))
     with open_workspace(store=store).open_store() as opened:
-        found = opened.get_run(run)
+        found = find_run(opened, run)
         opened.tag_run(found.run_id, add or (), remove or (), opt.parse_pairs(meta or [], "--meta"))
         changed = opened.get_run(found.run_id)
     notes = ", ".join(f"{name}={value}" for name, value in changed.metadata.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -164,7 +165,8 @@ def _change(metric: MetricComparison) -> str:
     before, after = _number(metric.baseline_mean), _number(metric.candidate_mean)
     if metric.delta is None:
         return f"{before} before, {after} now"
-    delta = f"{metric.delta:+.1%}" if metric.scale == "log" else f"{metric.delta:+.3g}"
+    signed = f"{'-' if metric.delta < 0 else '+'}{_number(abs(metric.delta))}"
+    delta = f"{metric.delta:+.1%}" if metric.scale == "log" else signed
     return f"{before} before, {after} now ({delta})"
 
 
@@ -177,7 +179,13 @@ def _missed(metric: MetricComparison) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "nothing" if value is None else f"{value:.3g}"
+    """Return three digits that count, and every digit before the point: 1,380 and no 1.38e+03."""
+    if value is None:
+        return "nothing"
+    if value == 0 or not 1e-6 <= abs(value) < 1e15:  # noqa: PLR2004 - beyond, an exponent reads better
+        return f"{value:.3g}"
+    text = f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _p(value: float) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from retest.domain.comparison import ArmComparison, RunComparison
+from retest.domain.comparison import ArmComparison, MetricComparison, RunComparison
 from retest.domain.gate import GateReason, GateReport, Outcome, Waiver
 from retest.report.escape import one_line
 from retest.report.numbers import plural
@@ -29,7 +30,7 @@ def gate_report(report: GateReport, *, verbose: bool = False) -> RenderableType:
     """Return everything that `retest gate` shows of one suite."""
     blocks: list[list[RenderableType]] = [[*_head(report)]]
     if report.comparison is not None:
-        blocks += [_arm_block(arm) for arm in report.comparison.arms]
+        blocks += [_arm_block(arm, report.reasons) for arm in report.comparison.arms]
     blocks.append(list(_reason_lines(report.reasons, verbose=verbose)))
     if report.comparison is not None:
         blocks.append(list(_changed_lines(report.comparison)))
@@ -67,7 +68,7 @@ def _age(comparison: RunComparison | None) -> str:
     return f", whose answers are {plural(int(comparison.age_days), 'day')} old"
 
 
-def _arm_block(arm: ArmComparison) -> list[RenderableType]:
+def _arm_block(arm: ArmComparison, reasons: Sequence[GateReason]) -> list[RenderableType]:
     head = comparison_head(arm)
     head.append(f"  {plural(arm.n_cases, 'case')} in common", "dim")
     differences = [
@@ -75,7 +76,16 @@ def _arm_block(arm: ArmComparison) -> list[RenderableType]:
         for item in arm.differences
     ]
     notes = [Text(f"note: {one_line(note)}", "yellow") for note in arm.notes]
-    return [head, *differences, verdict_table(arm.metrics), *verdict_notes(arm.metrics), *notes]
+    return [head, *differences, verdict_table(arm.metrics), *verdict_notes(_unsaid(arm, reasons)), *notes]
+
+
+def _unsaid(arm: ArmComparison, reasons: Sequence[GateReason]) -> list[MetricComparison]:
+    """Return the metrics without the drop that could have been missed where a reason below says it."""
+    below = {reason.metric for reason in reasons if reason.kind == "unproven" and reason.arm == arm.candidate}
+    return [
+        replace(metric, mde=None) if metric.verdict == "inconclusive" and metric.metric in below else metric
+        for metric in arm.metrics
+    ]
 
 
 def _short(value: str) -> str:

@@ -58,9 +58,14 @@ def resolve_baseline(store: Store, place: SuitePlace, choice: str | None = None)
     found = find_baseline(store, place) if choice is None else _chosen(store, place, choice)
     if found is None:
         raise _no_baseline(place)
+    refuse_other_suite(place, found)
+    return found
+
+
+def refuse_other_suite(place: SuitePlace, found: Baseline) -> None:
+    """Raise NothingToJudgeError where a baseline is another suite's."""
     if found.side.scores.suite != place.suite:
         raise _other_suite(place, found)
-    return found
 
 
 def find_baseline(store: Store, place: SuitePlace) -> Baseline | None:
@@ -74,8 +79,18 @@ def find_baseline(store: Store, place: SuitePlace) -> Baseline | None:
 
 def _chosen(store: Store, place: SuitePlace, choice: str) -> Baseline:
     if choice.startswith(GIT_PREFIX):
-        return _from_git(store, place, choice.removeprefix(GIT_PREFIX))
-    path = place.cwd / choice
+        return read_committed(store, place, choice.removeprefix(GIT_PREFIX))
+    return read_named(store, choice, place.cwd)
+
+
+def read_named(store: Store, choice: str, cwd: Path) -> Baseline:
+    """Return a baseline file of any suite, or else the stored run of that name.
+
+    Raises:
+        NothingToJudgeError: it reads like a file, and there is none.
+        UsageError: no run is called so, or the file is damaged.
+    """
+    path = cwd / choice
     if path.is_file():
         return _from_file(store, path, choice)
     if choice.endswith(".jsonl"):
@@ -84,7 +99,7 @@ def _chosen(store: Store, place: SuitePlace, choice: str) -> Baseline:
                 slug="baseline-file-missing",
                 message=f"there is no baseline file {choice}",
                 where=Location(path=choice),
-                fix=f"write it: retest baseline export --suite {place.suite}",
+                fix=f"write it: retest baseline export -o {choice}",
             )
         )
     return Baseline(side=stored_side(store, find_run(store, choice)), origin="run")
@@ -122,8 +137,13 @@ def _local_run(store: Store, file: BaselineFile) -> Run | None:
     return run if same else None
 
 
-def _from_git(store: Store, place: SuitePlace, revision: str) -> Baseline:
-    """Return the baseline file as it is committed at a revision, read from git's objects."""
+def read_committed(store: Store, place: SuitePlace, revision: str) -> Baseline:
+    """Return a suite's baseline file as it is committed at a revision, read from git's objects.
+
+    Raises:
+        NothingToJudgeError: the file is not in that revision.
+        UsageError: there is no such revision, or the file is damaged.
+    """
     from retest.revisions.git import find_repository, run_git
 
     repository = find_repository(place.cwd)

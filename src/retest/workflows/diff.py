@@ -291,7 +291,7 @@ def _prompt_changes(pairs: Sequence[tuple[RunArm, RunArm]]) -> Iterator[PromptCh
 
 def _warnings(sides: Sides, pairs: Sequence[tuple[RunArm, RunArm]], age: timedelta | None) -> Iterator[str]:
     before, after = sides.baseline.scores, sides.candidate.scores
-    if before.label == after.label and all(first.name == second.name for first, second in pairs):
+    if _is_one_run(sides.baseline, sides.candidate) and all(first.name == second.name for first, second in pairs):
         yield "both sides are the same run"
     for name, run in (("baseline", before), ("candidate", after)):
         if run.status != "complete":
@@ -299,6 +299,13 @@ def _warnings(sides: Sides, pairs: Sequence[tuple[RunArm, RunArm]], age: timedel
     if age is not None and age > OLD_AFTER:
         days = f"{age.days} days old"
         yield f"the baseline's answers are up to {days}; the model behind the name may have changed since: run it anew"
+
+
+def _is_one_run(baseline: Side, candidate: Side) -> bool:
+    """Return whether both sides are the same run; a baseline file is the run that it was made from."""
+    if baseline.run is not None and candidate.run is not None:
+        return baseline.run.run_id == candidate.run.run_id
+    return baseline.scores.label == candidate.scores.label
 
 
 def _repeat_notes(sides: Sides, first: RunArm, second: RunArm) -> Iterator[str]:

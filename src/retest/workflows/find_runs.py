@@ -59,28 +59,10 @@ def _runs_of_suite(store: Store, suite: str, limit: int | None) -> list[Run]:
     return [run for run in store.list_runs(RunFilter(suite=suite, limit=limit)) if run.suite == suite]
 
 
-def find_pair(store: Store, baseline: str | None, candidate: str | None) -> tuple[Run, Run]:
-    """Return the runs to compare; by default the latest, and the one of its suite before it.
-
-    Only the baseline given: the latest run of its suite is the candidate.
-
-    Raises:
-        UsageError: no run, or several, are called so.
-        NothingToJudgeError: the suite has one run only.
-    """
-    if baseline is None:
-        latest = find_run(store, candidate or "latest")
-        return earlier_run(store, latest, 1), latest
-    first = find_run(store, baseline)
-    if candidate is not None:
-        return first, find_run(store, candidate)
-    latest = _runs_of_suite(store, first.suite, _RECENT)[0]
-    if latest.run_id == first.run_id:
-        raise NothingToJudgeError(
-            Problem(
-                slug="diff-no-later-run",
-                message=f"{first.run_id} is the latest run of suite {first.suite}: nothing came after it",
-                fix=f"name the run to compare it with, or `retest diff {first.run_id}~1 {first.run_id}`",
-            )
-        )
-    return first, latest
+def latest_run(store: Store, suite: str) -> Run | None:
+    """Return the newest run of a suite, None where it has none."""
+    for limit in (_RECENT, None):
+        runs = _runs_of_suite(store, suite, limit)
+        if runs:
+            return runs[0]
+    return None

@@ -156,6 +156,23 @@ def test_an_inconclusive_pass_says_what_could_have_been_missed() -> None:
     assert "a drop of less than 0.1 could have been missed" in reason.message
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (693.4, 1_376.2, "693 before, 1,376 now (+683)"),
+        (1_500_000.0, 12.0, "1,500,000 before, 12 now (-1,499,988)"),
+        (0.9, 0.6, "0.9 before, 0.6 now (-0.3)"),
+        (0.0, 0.00004, "0 before, 0.00004 now (+0.00004)"),
+        (1.0, 1.0, "1 before, 1 now (+0)"),
+    ],
+)
+def test_a_number_has_no_exponent(before: float, after: float, words: str) -> None:
+    """A latency reads 1,376 and not 1.38e+03."""
+    changes = {"baseline_mean": before, "candidate_mean": after, "delta": after - before}
+    reason = judge_gate(facts(compared(metric("inconclusive", **changes))), GatePolicy()).reasons[0]
+    assert words in reason.message
+
+
 def test_a_lifted_reason_names_its_waiver() -> None:
     """A reader sees why it did not block, and until when."""
     reason = judge_gate(facts(REGRESSED, waivers=(waiver(TODAY),)), GatePolicy()).reasons[0]

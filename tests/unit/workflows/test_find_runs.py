@@ -9,7 +9,7 @@ import pytest
 
 from retest.errors import NothingToJudgeError, UsageError
 from retest.store.database import Store, open_store
-from retest.workflows.find_runs import find_pair, find_run
+from retest.workflows.find_runs import find_run, latest_run
 from support.store_data import make_record, make_run, store_run
 
 
@@ -46,28 +46,11 @@ def test_too_many_steps_back_are_refused(store: Store) -> None:
         find_run(store, "latest~3")
 
 
-@pytest.mark.parametrize(
-    ("baseline", "candidate", "pair"),
-    [
-        (None, None, ("a2", "a3")),
-        ("a1", None, ("a1", "a3")),
-        ("good", "b1", ("a1", "b1")),
-        ("latest~1", "latest", ("a2", "a3")),
-    ],
-)
-def test_what_is_not_named_is_the_latest_of_the_suite(
-    store: Store, baseline: str | None, candidate: str | None, pair: tuple[str, str]
-) -> None:
-    """Without names, the two latest runs of the latest run's suite."""
-    first, second = find_pair(store, baseline, candidate)
-    assert (first.run_id, second.run_id) == pair
-
-
-@pytest.mark.parametrize("baseline", ["a3", "b1"])
-def test_a_baseline_that_nothing_follows_is_nothing_to_judge(store: Store, baseline: str) -> None:
-    """A run is never compared with itself by default."""
-    with pytest.raises(NothingToJudgeError, match="nothing came after it"):
-        find_pair(store, baseline, None)
+@pytest.mark.parametrize(("suite", "latest"), [("a", "a3"), ("a/b", "b1"), ("other", None)])
+def test_the_latest_run_is_of_that_very_suite(store: Store, suite: str, latest: str | None) -> None:
+    """A suite without a run has none."""
+    found = latest_run(store, suite)
+    assert (None if found is None else found.run_id) == latest
 
 
 def test_an_unknown_name_is_a_usage_error(store: Store) -> None:
