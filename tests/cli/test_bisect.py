@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.openai_server import OpenAIServer, Received
+from support.bad_prompts import answer
+from support.openai_server import OpenAIServer
 from support.project import Project
 from support.repository import commit_all, git
 
 PROMPT = "prompts/質問.md"
-
-
-def answer(request: Received) -> str:
-    """Answer the question at the prompt's end; a prompt that says "bad" gets two questions of three wrong."""
-    text = request.last_user
-    question = text.split()[-1]
-    return "wrong" if "bad" in text and zlib.crc32(question.encode()) % 3 else question
 
 
 @pytest.fixture

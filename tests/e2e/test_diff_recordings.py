@@ -8,25 +8,9 @@ from typing import Any
 import pytest
 
 from support.project import Project
-from support.recordings import recorded
+from support.recordings import SOLVED, recorded
 
 pytestmark = pytest.mark.data
-
-SOLVED = """
-import re
-
-def solved(output, vars):
-    expression = output.strip().split("\\n")[-1].lower().replace("answer:", "").split("=")[0].strip()
-    numbers = re.findall(r"\\d+", expression)
-    if sorted(numbers) != sorted(re.findall(r"\\d+", vars["numbers"])):
-        return False
-    if not re.fullmatch(r"[\\d+*/() .-]+", expression):
-        return False
-    try:
-        return abs(eval(expression) - 24) < 1e-6
-    except Exception:
-        return False
-"""
 
 
 def compare_versions(

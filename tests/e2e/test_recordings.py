@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.project import Project
-from support.recordings import recorded, rows
+from support.recordings import SOLVED, recorded, rows
 
 pytestmark = pytest.mark.data
 
@@ -79,24 +79,7 @@ def test_bbh_accuracies_are_reproduced_exactly(project: Project) -> None:
 
 def test_game_of_24_solve_rates_equal_the_labels(project: Project) -> None:
     """50 cases x 100 samples x 2 prompts load, and the mean solve rates are those of the labels."""
-    metric = project.write(
-        "metrics/solved.py",
-        """
-import re
-
-def solved(output, vars):
-    expression = output.strip().split("\\n")[-1].lower().replace("answer:", "").split("=")[0].strip()
-    numbers = re.findall(r"\\d+", expression)
-    if sorted(numbers) != sorted(re.findall(r"\\d+", vars["numbers"])):
-        return False
-    if not re.fullmatch(r"[\\d+*/() .-]+", expression):
-        return False
-    try:
-        return abs(eval(expression) - 24) < 1e-6
-    except Exception:
-        return False
-""",
-    )
+    metric = project.write("metrics/solved.py", SOLVED)
     variants = {"io": "gpt-4@t0.7/io", "cot": "gpt-4@t0.7/cot"}
     metrics = [{"metric": "python", "name": "solved", "path": f"{metric}:solved"}]
     suite = replay_suite(project, "tot_game24", variants=variants, samples=100, metrics=metrics)

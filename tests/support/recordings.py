@@ -26,3 +26,21 @@ def rows(*parts: str) -> Iterator[dict[str, Any]]:
     for line in recorded(*parts).read_text("utf-8").split("\n"):
         if line:
             yield json.loads(line)
+
+
+# Whether an answer solves the game of 24: every number used once, and the expression comes to 24.
+SOLVED = """
+import re
+
+def solved(output, vars):
+    expression = output.strip().split("\\n")[-1].lower().replace("answer:", "").split("=")[0].strip()
+    numbers = re.findall(r"\\d+", expression)
+    if sorted(numbers) != sorted(re.findall(r"\\d+", vars["numbers"])):
+        return False
+    if not re.fullmatch(r"[\\d+*/() .-]+", expression):
+        return False
+    try:
+        return abs(eval(expression) - 24) < 1e-6
+    except Exception:
+        return False
+"""

@@ -94,15 +94,3 @@ class MetricFailure:
 
 
 ScoreOutcome: TypeAlias = Score | MetricFailure
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One response (or the error in its place) to one case from one arm, with its scores by metric name."""
-
-    case_id: str
-    arm: str
-    sample_index: int
-    outcome: CallOutcome
-    scores: Mapping[str, ScoreOutcome] = field(default_factory=dict)
-    ledger_hit: bool = False

@@ -72,9 +72,6 @@ class CaseSummary:
     values: Mapping[str, float | None] = field(default_factory=dict)
     passed: Mapping[str, bool | None] = field(default_factory=dict)
     spread: Mapping[str, float] = field(default_factory=dict)
-    samples: int = 0
-    errors: int = 0
-    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,13 +52,8 @@ class FailureStreak:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._in_a_row = 0
-        self._successes = 0
 
     def note(self, *, failed: bool) -> bool:
         """Record one finished call; return whether the run should stop."""
-        if failed:
-            self._in_a_row += 1
-        else:
-            self._in_a_row = 0
-            self._successes += 1
+        self._in_a_row = self._in_a_row + 1 if failed else 0
         return self._in_a_row >= self.limit

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from retest.domain.run import Run, RunMetric
 from retest.domain.sample import CallError, MetricFailure, Score
-from retest.domain.suite import GatePolicy
 from retest.domain.summary import CaseSummary, LimitResult, RunSummary
 from retest.errors import Problem, UsageError
 from retest.runner.table import NOT_APPLICABLE, RunTable
+from retest.stats.case_values import case_spreads
 from retest.workflows.compare_arms import compare_arms
 from retest.workflows.finish import worst_cases
+from retest.workflows.stored_gate import read_stored_gate
 from retest.workflows.summarise import CaseValues, case_values, summarise
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def load_view(store: Store, run: Run) -> RunView:
         summary,
         limits=tuple(LimitResult(**limit) for limit in limits),
         worst=tuple(worst_cases(store, run, summary, table)),
-        comparisons=compare_arms(run, table, GatePolicy()),
+        comparisons=compare_arms(run, table, read_stored_gate(run)),
     )
     return RunView(run=run, table=table, summary=summary)
 
@@ -118,25 +119,27 @@ def _sort_key(value: float | None, sign: float) -> float:
 def _rows(view: RunView, arm_index: int) -> Iterator[CaseRow]:
     cells = view.table.arms[arm_index]
     values = {metric.name: case_values(metric, cells.metrics[metric.name], view.table) for metric in view.run.metrics}
+    spreads = {name: case_spreads(own.samples).tolist() for name, own in values.items()}
     for index, case_id in enumerate(view.table.case_ids):
-        yield CaseRow(arm=view.run.arms[arm_index].name, case=_case_summary(view.run, case_id, index, values))
+        yield CaseRow(
+            arm=view.run.arms[arm_index].name,
+            case=CaseSummary(
+                case_id=case_id,
+                values={name: _known(float(own.per_case[index])) for name, own in values.items()},
+                passed={metric.name: _case_passes(metric, values[metric.name], index) for metric in view.run.metrics},
+                spread={name: _known(spread[index]) or 0.0 for name, spread in spreads.items()},
+            ),
+        )
 
 
-def _case_summary(run: Run, case_id: str, index: int, values: Mapping[str, CaseValues]) -> CaseSummary:
-    numbers: dict[str, float | None] = {}
-    passed: dict[str, bool | None] = {}
-    spread: dict[str, float] = {}
-    for metric in run.metrics:
-        own = values[metric.name]
-        value = float(own.per_case[index])
-        numbers[metric.name] = None if math.isnan(value) else value
-        marks = own.passed[index]
-        marks = marks[marks == marks]  # noqa: PLR0124 - NaN is the one value unlike itself
-        passed[metric.name] = metric.case_passes.accepts(int(marks.sum()), len(marks)) if len(marks) else None
-        scores = own.samples[index]
-        scores = scores[scores == scores]  # noqa: PLR0124 - the same
-        spread[metric.name] = float(scores.max() - scores.min()) if len(scores) else 0.0
-    return CaseSummary(case_id=case_id, values=numbers, passed=passed, spread=spread)
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _case_passes(metric: RunMetric, values: CaseValues, index: int) -> bool | None:
+    """Return whether a case passes by the case rule; None where nothing says what passes."""
+    marks = [mark for mark in values.passed[index].tolist() if not math.isnan(mark)]
+    return metric.case_passes.accepts(int(sum(marks)), len(marks)) if marks else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +150,6 @@ class SampleWish:
     case_id: str | None = None
     failures: bool = False
     errors: bool = False
-    where: Mapping[str, str] = field(default_factory=dict)
 
 
 def pick_samples(store: Store, run: Run, wish: SampleWish) -> Iterator[StoredSample]:

@@ -31,3 +31,20 @@ def test_a_majority_is_compared_as_a_majority(project: Project) -> None:
     assert [done["arms"][f"{name}/r"]["metrics"]["exact_match"]["mean"] for name in "ab"] == [1.0, 0.0]
     assert (metric["baseline_mean"], metric["candidate_mean"], metric["delta"]) == (1.0, 0.0, -1.0)
     assert metric["verdict"] == "regressed"
+
+
+def test_a_stored_run_shows_the_verdicts_that_the_run_showed(project: Project) -> None:
+    """`show` judges by the gate of the run's own suite: with its margin two equal arms are unchanged both times."""
+    rows = [{"id": f"c{i}", "question": f"q{i}", "expected": "yes"} for i in range(30)]
+    project.write_rows("datasets/qa.jsonl", rows)
+    recorded = [{"case_id": f"c{i}", "prompt": name, "output": "yes"} for i in range(30) for name in ("a", "b")]
+    project.write_rows("datasets/recorded.jsonl", recorded)
+    target = {"name": "r", "provider": "replay", "path": "../datasets/recorded.jsonl", "fields": {"prompt": "prompt"}}
+    project.write_suite(
+        prompts=[{"text": "{{ question }}", "name": "a"}, {"text": "{{ question }}!", "name": "b"}],
+        targets=[target],
+        gate={"metrics": {"exact_match": {"margin": 0.2}}},
+    )
+    ran = project.run("run", "--json").json["comparisons"]
+    assert ran[0]["metrics"]["exact_match"]["verdict"] == "unchanged"
+    assert project.run("show", "--json").json["comparisons"] == ran
