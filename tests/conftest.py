@@ -13,3 +13,8 @@ from support.project import Project
 def project(tmp_path: Path) -> Project:
     """Return an empty project on disk."""
     return Project(tmp_path)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: compressed ones carry the time, and xdist wants the same names in every worker."""
+    return argname if isinstance(val, bytes) else None

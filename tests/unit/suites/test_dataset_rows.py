@@ -318,7 +318,7 @@ def test_a_folder_is_no_dataset(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b'{"q": 1}\n' * 1000)[:-20], b""])
+@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b'{"q": 1}\n' * 1000, mtime=0)[:-20], b""])
 def test_a_damaged_gzip_file_is_refused(tmp_path: Path, data: bytes) -> None:
     """A download cut short is no smaller dataset."""
     found = problems(write(tmp_path, "d.jsonl.gz", data))
