@@ -98,7 +98,7 @@ def _reasons(facts: GateFacts, policy: GatePolicy) -> Iterator[GateReason]:
     if facts.comparison is None:
         yield _block("baseline", "there is no baseline to compare with")
     else:
-        yield from _comparison_reasons(facts.comparison, policy)
+        yield from comparison_reasons(facts.comparison, policy)
     for limit in facts.summary.limits:
         yield from _limit_reasons(limit, policy)
     for case in facts.guarded:
@@ -115,7 +115,8 @@ def _block(kind: ReasonKind, message: str, arm: str | None = None) -> GateReason
 # -- against the baseline ----------------------------------------------------------------------------------------------
 
 
-def _comparison_reasons(comparison: RunComparison, policy: GatePolicy) -> Iterator[GateReason]:
+def comparison_reasons(comparison: RunComparison, policy: GatePolicy) -> Iterator[GateReason]:
+    """Yield what a comparison alone says for or against a run, before any waiver."""
     if not comparison.arms:
         yield _block("not_comparable", "no arm is in both the baseline and this run")
     for name in comparison.unpaired_arms:

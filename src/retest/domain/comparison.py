@@ -31,6 +31,9 @@ class MetricComparison:
         note: why it is not comparable, or which side was scored anew.
         missing_low, missing_high: delta with every missing sample counted as worst and as best; None where none is
             missing or the scale is unbounded.
+        drift_limit: how far the mean must move to say more than the drift that `retest aa` measured between equal runs;
+            None where none was measured, or none was found.
+        within_drift: it regressed, and its mean did not move that far.
     """
 
     metric: str
@@ -56,6 +59,8 @@ class MetricComparison:
     note: str | None = None
     missing_low: float | None = None
     missing_high: float | None = None
+    drift_limit: float | None = None
+    within_drift: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

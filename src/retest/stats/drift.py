@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import chdtrc, stdtrit
 
 from retest.stats.intervals import finite_array
 from retest.stats.pairs import RunScores
@@ -28,6 +28,14 @@ class Drift:
     n_runs: int
     expected_variance: float
     observed_variance: float
+
+    @property
+    def p(self) -> float:
+        """Return how often sampling alone would move the run means as far (chi square); 0 where it never does."""
+        if self.expected_variance == 0:
+            return 1.0 if self.observed_variance == 0 else 0.0
+        degrees = self.n_runs - 1
+        return float(chdtrc(degrees, degrees * self.observed_variance / self.expected_variance))
 
 
 def estimate_drift(run_means: Sequence[float], standard_errors: Sequence[float]) -> Drift:

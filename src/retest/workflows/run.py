@@ -35,11 +35,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What a person asks of one run; None leaves the suite's or the settings' value."""
+    """What a person asks of one run; None leaves the suite's or the settings' value.
+
+    `series` tells fresh draws apart by what they are for: one that was left unfinished is resumed for that alone.
+    """
 
     samples: int | None = None
     selection: CaseSelection = field(default_factory=CaseSelection)
     fresh: bool = False
+    series: str = ""
     offline: bool = False
     max_cost_usd: float | None = None
     max_calls: int | None = None
@@ -181,9 +185,11 @@ class SuiteRun:
         # Two revisions with one content are two runs: each must find its own unfinished one.
         origin = self._workspace.origin
         revision = {} if origin is None else {"revision": origin.commit}
+        series = {"series": self._options.series} if self._options.series else {}
         return content_hash(
             {
                 **revision,
+                **series,
                 "suite": self._suite.name,
                 "fingerprint": self._suite.fingerprint,
                 "samples": self._samples,
