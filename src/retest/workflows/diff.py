@@ -55,13 +55,15 @@ class DiffOptions:
     Attributes:
         arms: names of the arms to pair, baseline's and candidate's; None pairs arms of equal name.
         metrics: only these; none means all.
-        limit: changed cases to show with their answers, for each pair of arms.
+        limit: changed cases to show, for each pair of arms.
+        answers: of those, how many with an answer of each side; None for all.
         gate: the policy with alpha and margins; None for the one that the candidate's suite had.
     """
 
     arms: tuple[str, str] | None = None
     metrics: tuple[str, ...] = ()
     limit: int = 10
+    answers: int | None = None
     gate: GatePolicy | None = None
 
 
@@ -168,7 +170,7 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
         unpaired=(*sides.pairs.unpaired, *(left_out if blocked is None else ())),
         notes=(*silent, *_repeat_notes(sides, first, second)),
     )
-    return _with_cases(comparison, sides, judged, options.limit)
+    return _with_cases(comparison, sides, judged, options)
 
 
 def _metric_scores(sides: Sides, plan: MetricPlan, first: RunArm, second: RunArm, blocked: str | None) -> MetricScores:
@@ -212,15 +214,18 @@ def _scored(scores: Sequence[MetricScores], side: str) -> frozenset[str]:
     )
 
 
-def _with_cases(comparison: ArmComparison, sides: Sides, judged: Sequence[JudgedMetric], limit: int) -> ArmComparison:
+def _with_cases(
+    comparison: ArmComparison, sides: Sides, judged: Sequence[JudgedMetric], options: DiffOptions
+) -> ArmComparison:
     changed = find_changed_cases(
         [(metric, plan.metric) for metric, plan in zip(judged, sides.plans, strict=True)],
         seed=0,
     )
-    shown = changed.cases[:limit]
+    shown = changed.cases[: options.limit]
+    full = len(shown) if options.answers is None else options.answers
     return replace(
         comparison,
-        changed=tuple(_with_answers(case, comparison, sides) for case in shown),
+        changed=(*(_with_answers(case, comparison, sides) for case in shown[:full]), *shown[full:]),
         n_worse=changed.count("newly_failing", "worse"),
         n_better=changed.count("newly_passing", "better"),
         flaky=changed.flaky,
