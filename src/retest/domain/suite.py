@@ -9,32 +9,14 @@ from typing import Literal
 
 from retest.domain.case import CaseSource
 from retest.domain.json_value import JsonValue
+from retest.domain.judge import JudgeSpec, Judging
 from retest.domain.prompt import Prompt
+from retest.domain.target import TargetSpec as TargetSpec  # noqa: PLC0414 - it is part of a suite, whoever reads one
 from retest.errors import Location
 
 Block = Literal["regression", "unproven"]
 Direction = Literal["higher", "lower"]
 SameKey = Literal["model", "params"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetSpec:
-    """What answers, as the suite says it.
-
-    Attributes:
-        options: the provider's own options (base_url, path, argv, ...), already validated and defaulted.
-        params: model parameters passed through (temperature, ...).
-        base_dir: folder of the file that named the target; relative paths in `options` start there.
-        where: for messages.
-    """
-
-    name: str
-    provider: str
-    model: str | None = None
-    options: Mapping[str, JsonValue] = field(default_factory=dict)
-    params: Mapping[str, JsonValue] = field(default_factory=dict)
-    base_dir: Path = Path()
-    where: Location | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +75,7 @@ class MetricSpec:
         options: validated options of that metric.
         aggregate: samples within a case to one number: mean, min, max, any, all, majority, pass@k, pass^k.
         direction: overrides the metric's own direction where set.
+        judging: what a metric that asks a model judges with; None for the others.
     """
 
     name: str
@@ -102,6 +85,7 @@ class MetricSpec:
     aggregate: str = "mean"
     case_passes: CasePasses | None = None
     direction: Direction | None = None
+    judging: Judging | None = None
     base_dir: Path = Path()
     where: Location | None = None
 
@@ -148,6 +132,7 @@ class Suite:
         name: hierarchical, such as ``support/ja/intent``.
         path: of the YAML file as the user would type it.
         arms: at least one, names unique.
+        judges: models that metrics may ask, by the names that metrics use.
         fingerprint: hash of all that can change a sample or a score: arms, dataset, metrics, samples left out.
         source: the YAML text.
     """
@@ -163,6 +148,7 @@ class Suite:
     gate: GatePolicy = field(default_factory=GatePolicy)
     case_passes: CasePasses = field(default_factory=CasePasses)
     redact: tuple[Redaction, ...] = ()
+    judges: tuple[JudgeSpec, ...] = ()
     fingerprint: str = ""
     source: str = ""
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
