@@ -12,13 +12,11 @@ import numpy as np
 from retest.decision.false_alarms import pooled_scores
 from retest.domain.run import RunMetric
 from retest.domain.scores import CaseScores, RunScores
-from retest.domain.self_test import MeasuredDrift, MetricDrift
+from retest.domain.self_test import FEWEST_RUNS, MeasuredDrift, MetricDrift
 from retest.stats.drift import Drift, estimate_drift, sampling_error
 from retest.stats.pairing import RunMapping
 from retest.stats.pairs import run_scores
 from retest.stats.scales import log_floor, log_scores, relative_change
-
-FEWEST_RUNS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,7 +146,8 @@ def _metric_reason(metric: MetricComparison, policy: GatePolicy, n_arms: int) ->
     if metric.verdict == "regressed":
         # Holm has corrected over the metrics of an arm; the gate alarms over all arms, hence their number as well.
         if metric.p_adjusted * n_arms <= policy.alpha:
-            return _block("regressed", f"regressed: {_change(metric)}, p {_p(metric.p_adjusted)}")
+            within = "; within the drift between equal runs" if metric.within_drift else ""
+            return _block("regressed", f"regressed: {_change(metric)}, p {_p(metric.p_adjusted)}{within}")
         several = f"regressed taken alone, but not sure among {n_arms} arms: {_change(metric)}"
         return GateReason(kind="unproven", message=several, blocking=policy.block == "unproven")
     if metric.verdict == "inconclusive":

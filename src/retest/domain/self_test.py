@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+FEWEST_RUNS = 3
+"""Two runs give one difference and no spread."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredDrift:

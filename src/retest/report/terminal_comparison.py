@@ -12,6 +12,7 @@ from rich.text import Text
 from retest.domain.comparison import ArmComparison, MetricComparison
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_interval, format_p, format_signed, format_value
+from retest.report.verdict_text import drift_text
 
 VERDICT_STYLE = {
     "regressed": "bold red",
@@ -93,6 +94,9 @@ def _notes(metric: MetricComparison) -> Iterator[Text]:
     if metric.verdict == "regressed" and metric.p_cases < metric.p_worse:
         p_values = f"p of single cases {format_p(metric.p_cases)}, of the mean {format_p(metric.p_worse)}"
         yield Text(f"{name}: single cases got worse, whatever the mean did ({p_values})", "red")
+    drift = drift_text(metric)
+    if drift is not None:
+        yield Text(f"{name}: {drift}", "yellow" if metric.within_drift else "dim")
     seen = _visible_drop(metric)
     if seen is not None:
         yield Text(f"{name}: {seen}", "yellow" if metric.verdict == "inconclusive" else "dim")

@@ -158,9 +158,22 @@ def metric_notes(metric: MetricComparison) -> Iterator[str]:
         yield metric.note
     if metric.verdict == "inconclusive" and metric.mde is not None:
         yield _missed(metric, metric.mde)
+    drift = drift_text(metric)
+    if drift is not None:
+        yield drift
     if metric.missing_low is not None and metric.missing_high is not None:
         ends = format_interval(metric.missing_low, metric.missing_high, scale=(metric.range_low, metric.range_high))
         yield f"samples are missing; with them the change lies within {ends}"
+
+
+def drift_text(metric: MetricComparison) -> str | None:
+    """Return how a regression compares with the drift between equal runs; None where no drift is known."""
+    if metric.verdict != "regressed" or metric.drift_limit is None:
+        return None
+    size = f"{metric.drift_limit:.1%}" if metric.scale == "log" else format_value(metric.drift_limit, low=None)
+    if metric.within_drift:
+        return f"within the drift that retest aa measured: equal runs differ by up to {size}; run both sides in one go"
+    return f"beyond the drift that retest aa measured: equal runs differ by up to {size}"
 
 
 def _missed(metric: MetricComparison, mde: float) -> str:

@@ -103,7 +103,7 @@ class RunPlan:
         return Request(
             messages=call.messages,
             model=arm.model,
-            params=vary_seed(arm.params, call.case.case_id, call.sample_index),
+            params=vary_seed(arm.params, call.case.case_id, call.sample_index, draw=self.draw),
             case=call.case,
             sample_index=call.sample_index,
             prompt_name=arm.prompt.name,
@@ -132,15 +132,20 @@ def sample_key(digest: hashlib._Hash, sample_index: int, *, vote: int = 0, draw:
     return complete.hexdigest()[:40]
 
 
-def vary_seed(params: Mapping[str, JsonValue], case_id: str, sample_index: int) -> Mapping[str, JsonValue]:
-    """Return the parameters with a fixed `seed` turned into one per sample, the same in every run.
+def vary_seed(
+    params: Mapping[str, JsonValue], case_id: str, sample_index: int, *, draw: int = 0
+) -> Mapping[str, JsonValue]:
+    """Return the parameters with a fixed `seed` turned into one per sample, the same in every run of one draw.
 
     Repeats would be copies otherwise. And with one seed for all cases their draws would move together: eight runs of
     one sample a case had a standard deviation of .233 between runs, against .044 with independent draws, which no
-    interval over cases can know of. So the case has its part in the seed.
+    interval over cases can know of. So the case has its part in the seed; and so has a fresh draw, which would only
+    repeat the answers before it.
     """
     seed = params.get("seed")
     if isinstance(seed, int) and not isinstance(seed, bool):
-        first = int(content_hash([seed, case_id])[:7], 16)  # below 2**28: endpoints take 32-bit seeds
+        first = int(
+            content_hash([seed, case_id, draw] if draw else [seed, case_id])[:7], 16
+        )  # below 2**28: endpoints take 32-bit seeds
         return {**params, "seed": first + sample_index}
     return params

@@ -22,6 +22,7 @@ from retest.decision.align import (
 )
 from retest.decision.changed_cases import find_changed_cases
 from retest.decision.decide import JudgedMetric, MetricScores, Policy, judge_metrics
+from retest.decision.drift import mark_drift
 from retest.decision.slices import compare_slices
 from retest.domain.comparison import (
     Answer,
@@ -34,9 +35,11 @@ from retest.domain.comparison import (
 from retest.domain.json_value import content_hash
 from retest.domain.run import Run, RunArm
 from retest.domain.scores import ArmCalls, CaseScores, RunScores
+from retest.domain.self_test import MeasuredDrift
 from retest.domain.suite import GatePolicy
 from retest.workflows.changed_answers import attach_answers
 from retest.workflows.compare_usage import compare_usage
+from retest.workflows.measured_drift import read_drifts
 from retest.workflows.read_scores import read_run_scores
 from retest.workflows.renewed_scores import Renewed, renew_scores
 from retest.workflows.stored_gate import read_stored_gate
@@ -94,6 +97,7 @@ class Sides:
     pairs: CasePairs
     plans: tuple[MetricPlan, ...]
     gate: GatePolicy
+    drifts: Mapping[tuple[str, str], MeasuredDrift] = field(default_factory=dict)
     renewed: Renewed = field(default_factory=Renewed)
 
 
@@ -119,6 +123,7 @@ def diff_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Pat
         pairs=pairs,
         plans=plan_metrics(before, after, pairs, options.metrics),
         gate=options.gate or _stored_gate(candidate),
+        drifts=read_drifts(candidate.store, after.suite),
     )
     renewed = renew_scores(baseline, candidate, sides.plans, pairs, arms.pairs, cwd=cwd)
     compared = [_compare_arms(replace(sides, renewed=renewed), first, second, options) for first, second in arms.pairs]
@@ -154,7 +159,7 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
     policy = Policy(
         alpha=sides.gate.alpha, case_share=sides.gate.case_share, seed=_seed(sides, first, second), clusters=clusters
     )
-    judged = judge_metrics(scores, policy)
+    judged = mark_drift(judge_metrics(scores, policy), _drifts(sides, second), policy)
     missing = {case.case_id for case in left_out}
     paired = [case_id for case_id in sides.pairs.paired if case_id not in missing]
     usage = (None, None) if blocked else compare_usage(calls_before, calls_after, paired, sides.pairs.paired)
@@ -171,6 +176,16 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
         notes=(*silent, *_repeat_notes(sides, first, second)),
     )
     return _with_cases(comparison, sides, judged, options)
+
+
+def _drifts(sides: Sides, arm: RunArm) -> dict[str, MeasuredDrift]:
+    """Return metric -> the drift measured for an arm, where the metric is still the same."""
+    signatures = {plan.metric.name: plan.metric.signature for plan in sides.plans}
+    return {
+        metric: drift
+        for (name, metric), drift in sides.drifts.items()
+        if name == arm.name and signatures.get(metric) == drift.signature
+    }
 
 
 def _metric_scores(sides: Sides, plan: MetricPlan, first: RunArm, second: RunArm, blocked: str | None) -> MetricScores:

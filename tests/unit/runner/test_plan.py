@@ -103,6 +103,7 @@ def test_a_fixed_seed_gives_every_sample_its_own() -> None:
     assert all(isinstance(seed, int) and 0 <= seed < 2**31 for seed in seeds)
     assert vary_seed({"seed": 5, "top_p": 1}, "a", 1) == {"seed": seeds[1], "top_p": 1}
     assert vary_seed({"seed": 6}, "a", 1)["seed"] != seeds[1]
+    assert vary_seed({"seed": 5}, "a", 1, draw=1)["seed"] not in seeds
 
 
 def test_only_a_whole_number_is_a_seed_to_vary() -> None:
