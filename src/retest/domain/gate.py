@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal
 
 from retest.domain.comparison import RunComparison
+from retest.domain.pages import ReportPage
 from retest.domain.run import Run
 from retest.domain.summary import RunSummary
 
@@ -64,6 +65,7 @@ class GateReport:
         waivers: of this suite, the expired ones too.
         calls_saved: calls that an early stop did not make; None where every planned call was made.
         judged_on: the day by which waivers expire.
+        page: cases and answers, where a report wants them.
     """
 
     suite: str
@@ -79,3 +81,4 @@ class GateReport:
     reproduce: str = ""
     calls_saved: int | None = None
     judged_on: date | None = None
+    page: ReportPage | None = None

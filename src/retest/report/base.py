@@ -27,6 +27,7 @@ class Reporter(Protocol):
 
 REPORTERS: Mapping[str, tuple[str, str]] = {
     "github": ("retest.report.github", "GitHubReporter"),
+    "html": ("retest.report.html.reporter", "HtmlReporter"),
     "json": ("retest.report.gate_json", "JsonReporter"),
     "junit": ("retest.report.junit", "JUnitReporter"),
     "markdown": ("retest.report.markdown", "MarkdownReporter"),

@@ -112,6 +112,14 @@ def format_count(count: int | None) -> str:
     return MISSING if count is None else f"{count:,}"
 
 
+def format_bytes(count: int) -> str:
+    """Return a size in the unit a person would use, 1 kB being 1,000 bytes."""
+    for unit, size in (("MB", 1_000_000), ("kB", 1_000)):
+        if count >= size:
+            return f"{_trim(f'{count / size:.1f}')} {unit}"
+    return plural(count, "byte")
+
+
 def plural(count: int, one: str, many: str | None = None) -> str:
     """Return ``1 case`` or ``2 cases``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,1 @@
+"""`retest view`: the store in a browser, served locally."""
