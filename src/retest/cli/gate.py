@@ -26,7 +26,7 @@ def command(
         typer.Option(
             "--report",
             metavar="NAME[=FILE]",
-            help="Write a report: junit=FILE, markdown=FILE, json=FILE, sarif=FILE, github. Repeat for several.",
+            help="Write a report: html=FILE, junit=FILE, markdown=FILE, json=FILE, sarif=FILE, github. Repeat for several.",
         ),
     ] = None,
     overrides: opt.Overrides = None,

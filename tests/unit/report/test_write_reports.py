@@ -45,7 +45,7 @@ def test_an_unknown_report(text: str, fix: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_report_option(text)
     (problem,) = caught.value.problems
-    assert problem.details == ("known reports: github, json, junit, markdown, sarif",)
+    assert problem.details == ("known reports: github, html, json, junit, markdown, sarif",)
     assert fix in (problem.fix or "")
     assert caught.value.exit_code is ExitCode.USAGE
 
