@@ -50,6 +50,23 @@ class OnDemand(Mapping[str, T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeInfo:
+    """What a metric that asks a model judges by.
+
+    Attributes:
+        definition: its options -> name of the definition that comes with retest; None where the suite must name one.
+        forms: of scales that it can read; a suite's own definition has one of them.
+        fixed_inputs: inputs of its definition that its options may give in place of a field of the case.
+        api: the endpoint's interface it needs; None for chat.
+    """
+
+    definition: Callable[[Any], str | None]
+    forms: tuple[str, ...]
+    fixed_inputs: tuple[str, ...] = ()
+    api: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricInfo:
     """One registered metric.
 
@@ -62,6 +79,7 @@ class MetricInfo:
         low, high: the range of its values; None where unbounded.
         scale: ``log`` for ratio-like values (latency, cost, length), which are compared on the log scale.
         binary: its values are 0 or 1, so a sample passes at 1 without a `pass_if`.
+        judge: what it judges by, where it asks a model.
     """
 
     name: str
@@ -77,6 +95,7 @@ class MetricInfo:
     scale: Scale = "linear"
     binary: bool = False
     group: str = ""
+    judge: JudgeInfo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

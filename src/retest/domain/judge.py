@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from retest.domain.case import Case
 from retest.domain.json_value import JsonValue, content_hash
 from retest.domain.target import TargetSpec
 
@@ -21,10 +22,28 @@ USUAL_FIELDS: Mapping[str, tuple[str, ...]] = {
     "context": ("context", "contexts", "passage", "passages", "document", "documents", "source", "article"),
     "feedback": ("feedback", "comment", "review"),
     "previous": ("previous", "previous_answer", "previous_output", "draft"),
+    "criteria": ("criteria", "rubric"),
 }
 ANSWER, SECOND_ANSWER, EXPECTED = "answer", "answer_2", "expected"
 # What a case need not have a field for: the answers under judgment, and the reference answer.
 GIVEN_INPUTS = frozenset({ANSWER, SECOND_ANSWER, EXPECTED})
+
+
+def find_input(name: str, named: Mapping[str, str], case: Case) -> JsonValue:
+    """Return what a case holds for an input of a definition, None where it holds nothing.
+
+    Args:
+        name: of the input.
+        named: input -> field, where the suite says which.
+        case: its variables come before its other fields.
+    """
+    fields = (named[name],) if name in named else USUAL_FIELDS.get(name, (name,))
+    for part in (case.vars, case.meta):
+        for key in fields:
+            if part.get(key) is not None:
+                return part[key]
+    # A case of one variable is a question, whatever the variable is called.
+    return next(iter(case.vars.values())) if name == "question" and name not in named and len(case.vars) == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from retest.domain.case import Case
 from retest.domain.catalog import MetricInfo
+from retest.domain.judge import Judging
 from retest.domain.sample import MetricFailure, Response, Score, ScoreOutcome
 
 
@@ -27,10 +28,14 @@ OptionsT = TypeVar("OptionsT", bound=MetricOptions)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricContext:
-    """What a metric may know of its surroundings; relative paths in options start at `base_dir`."""
+    """What a metric may know of its surroundings; relative paths in options start at `base_dir`.
+
+    `judging` is what a metric that asks a model judges with.
+    """
 
     name: str
     base_dir: Path = Path()
+    judging: Judging | None = None
 
 
 class Metric(ABC, Generic[OptionsT]):

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from retest.domain.case import CaseSource
 from retest.domain.json_value import content_hash
+from retest.domain.judge import JudgeSpec
 from retest.domain.suite import Redaction, Suite
 from retest.suites.arms import BuiltArm, build_arms
 from retest.suites.check import check_cases
 from retest.suites.dataset_entry import build_dataset
 from retest.suites.discover import suite_name
 from retest.suites.gate_entries import build_gate, warn_without_assertion
+from retest.suites.judge_entries import build_judges, check_same_model
 from retest.suites.metric_entries import BuiltMetric, MetricSet, build_metrics
 from retest.suites.metric_rules import check_rule_count, check_sample_counts
 from retest.suites.prompt_entries import build_prompts
@@ -33,11 +35,13 @@ def build_suite(scope: SuiteScope, *, folder: str, source: str) -> Suite | None:
     """
     read = read_spec(scope)
     spec = read.spec
-    metrics = build_metrics(scope, read.entries("metrics"), spec.preset, spec.defaults)
+    judges = {judge.spec.name: judge for judge in build_judges(scope, read.entries("judges"))}
+    metrics = build_metrics(scope, read.entries("metrics"), spec.preset, spec.defaults, judges)
     gate = build_gate(scope, spec.gate, metrics.built, _metric_names(read, metrics))
     prompts = build_prompts(scope, read.entries("prompts", "prompt"))
     targets = build_targets(scope, read.entries("targets", "target"), spec.defaults)
     arms = build_arms(scope, prompts, targets, spec.matrix)
+    check_same_model(scope, _asked(metrics.built), arms)
     _check_counts(scope, spec, metrics.built)
     _check_sections(scope)
     cases = build_dataset(scope, spec.dataset) if spec.dataset else None
@@ -59,10 +63,17 @@ def build_suite(scope: SuiteScope, *, folder: str, source: str) -> Suite | None:
         gate=gate,
         case_passes=spec.case_passes,
         redact=_redactions(spec),
+        judges=tuple(judge.spec for judge in judges.values()),
         fingerprint=_fingerprint(arms, cases, metrics.built, spec),
         source=source,
         metadata=spec.metadata,
     )
+
+
+def _asked(metrics: Sequence[BuiltMetric]) -> list[JudgeSpec]:
+    """Return the judges that some metric asks, each once."""
+    judgings = [built.spec.judging for built in metrics if built.spec.judging is not None]
+    return list({judge.name: judge for judging in judgings for judge in judging.judges}.values())
 
 
 def _metric_names(read: ReadSpec, metrics: MetricSet) -> list[str]:

@@ -10,6 +10,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.prompt import Template
 from retest.domain.suite import GatePolicy
 from retest.errors import Location, Problem, SuiteError
+from retest.suites.judge_inputs import InputCheck
 from retest.suites.metric_entries import BuiltMetric
 from retest.suites.prompt_entries import BuiltPrompt
 from retest.suites.scope import SuiteScope
@@ -49,6 +50,7 @@ class _Pass:
     templates: dict[str, Template]  # by prompt
     metrics_need_expected: bool
     wanted: set[str]  # ids and tags that the gate names
+    shown: InputCheck
     cases: int = 0
     without_expected: _Rows = field(default_factory=_Rows)
     missing: dict[tuple[str, str], _Rows] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class _Pass:
                 self.without_expected.add(case)
             if not every <= case.vars.keys():
                 self._note_missing(case)
+            self.shown.take(case)
             if len(self.names) < _MAX_NAMES:
                 self.names.update(dict.fromkeys(case.vars))
             if self.wanted:
@@ -113,6 +116,7 @@ def check_cases(
         templates={built.prompt.name: built.prompt.template for built in prompts},
         metrics_need_expected=bool(metrics) and all(metric.needs_expected for metric in metrics or ()),
         wanted=set(gate.never_fail),
+        shown=InputCheck(metric.shown for metric in metrics or () if metric.shown is not None),
     )
     found.take(cases)
     if found.cases == 0:
@@ -120,6 +124,7 @@ def check_cases(
         return
     _report_variables(scope, found, prompts)
     _report_failures(scope, found)
+    found.shown.report(scope, found.cases, list(found.names))
     if metrics is not None:
         _report_expected(scope, found, metrics)
     _report_gate(scope, found, gate)

@@ -60,7 +60,7 @@ def _is_verbatim(path: NodePath) -> bool:
 
 
 def _in_target(path: NodePath) -> bool:
-    return path[0] in {"target", "targets"} or path[:2] == ("defaults", "target")
+    return path[0] in {"target", "targets", "judges"} or path[:2] == ("defaults", "target")
 
 
 def _keys(path: NodePath) -> tuple[str, ...]:

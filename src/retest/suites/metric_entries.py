@@ -10,8 +10,12 @@ from pydantic import BaseModel, ValidationError
 
 from retest.domain.catalog import MetricInfo
 from retest.domain.json_value import JsonValue
+from retest.domain.judge import EXPECTED
 from retest.domain.suite import MetricSpec, PassIf
 from retest.errors import Location, RetestError
+from retest.suites.judge_entries import BuiltJudge
+from retest.suites.judge_inputs import JudgeInputs
+from retest.suites.metric_judging import BuiltJudging, JudgedMetric, build_judging
 from retest.suites.metric_rules import JudgedEntry, check_judging
 from retest.suites.named_files import check_file, option_files, options_identity
 from retest.suites.presets import PRESETS
@@ -27,12 +31,18 @@ _NOT_SHARED = frozenset({"metric", "name"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltMetric:
-    """A checked metric with its registered description; `identity` is what can change its scores."""
+    """A checked metric with its registered description.
+
+    Attributes:
+        identity: what can change its scores.
+        shown: what its judge is shown of a case, where it asks one.
+    """
 
     spec: MetricSpec
     info: MetricInfo
     needs_expected: bool
     identity: JsonValue
+    shown: JudgeInputs | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +86,7 @@ def build_metrics(
     entries: Sequence[RawEntry],
     preset: str | None,
     defaults: DefaultsEntry | None,
+    judges: Mapping[str, BuiltJudge] | None = None,
 ) -> MetricSet:
     """Return the checked metrics; what is wrong is noted in `scope`.
 
@@ -84,11 +95,12 @@ def build_metrics(
         entries: path in the suite and content of each entry, as mappings.
         preset: the preset's name.
         defaults: what metrics share.
+        judges: models that metrics may ask, by name.
     """
     shared = defaults.metrics if defaults else {}
     _check_defaults(scope, shared)
     drafts = list(_join(scope, entries, preset, shared))
-    built = tuple(metric for draft in drafts if (metric := _build(scope, draft)) is not None)
+    built = tuple(metric for draft in drafts if (metric := _build(scope, draft, judges or {})) is not None)
     return MetricSet(built=built, names=tuple(draft.name for draft in drafts), complete=len(built) == len(drafts))
 
 
@@ -149,7 +161,7 @@ def _unknown_metric(scope: SuiteScope, name: str, where: Location) -> None:
     )
 
 
-def _build(scope: SuiteScope, draft: _Draft) -> BuiltMetric | None:
+def _build(scope: SuiteScope, draft: _Draft, judges: Mapping[str, BuiltJudge]) -> BuiltMetric | None:
     info = scope.catalog.metrics.get(draft.metric)
     if info is None:
         _unknown_metric(scope, draft.metric, scope.at(*draft.resolve(("metric",))))
@@ -157,6 +169,9 @@ def _build(scope: SuiteScope, draft: _Draft) -> BuiltMetric | None:
     common = _common_keys(scope, draft)
     options = _options(scope, draft, info)
     if common is None or options is None or not _check_files(scope, draft, options):
+        return None
+    judging = _judging(scope, draft, options, info, judges)
+    if judging is None and info.judge is not None:
         return None
     check_judging(scope, JudgedEntry(what=_what(draft), entry=common, info=info, place=draft.resolve))
     spec = MetricSpec(
@@ -167,15 +182,47 @@ def _build(scope: SuiteScope, draft: _Draft) -> BuiltMetric | None:
         aggregate=common.aggregate or "mean",
         case_passes=common.case_passes,
         direction=common.direction,
+        judging=None if judging is None else judging.judging,
         base_dir=scope.base_dir,
         where=scope.at(*draft.path),
     )
     return BuiltMetric(
         spec=spec,
         info=info,
-        needs_expected=info.needs_expected and not _stands_in(options, info),
-        identity=[spec.name, spec.metric, options_identity(options, scope.base_dir)],
+        needs_expected=_needs_expected(options, info, judging),
+        identity=[
+            spec.name,
+            spec.metric,
+            options_identity(options, scope.base_dir),
+            *([] if judging is None else [judging.identity]),
+        ],
+        shown=None if judging is None else _shown(spec, info, options, judging),
     )
+
+
+def _judging(
+    scope: SuiteScope, draft: _Draft, options: BaseModel, info: MetricInfo, judges: Mapping[str, BuiltJudge]
+) -> BuiltJudging | None:
+    if info.judge is None:
+        return None
+    judged = JudgedMetric(what=_what(draft), options=options, info=info.judge, place=draft.resolve)
+    return build_judging(scope, judged, judges)
+
+
+def _needs_expected(options: BaseModel, info: MetricInfo, judging: BuiltJudging | None) -> bool:
+    if judging is not None:
+        return EXPECTED in judging.judging.definition.inputs
+    return info.needs_expected and not _stands_in(options, info)
+
+
+def _shown(spec: MetricSpec, info: MetricInfo, options: BaseModel, judging: BuiltJudging) -> JudgeInputs:
+    """Return what fields of a case must hold: the definition's inputs but for those that the options give."""
+    definition = judging.judging.definition
+    given = {name for name in (info.judge.fixed_inputs if info.judge else ()) if getattr(options, name, None)}
+    if definition.scale.criteria:
+        given.add("criteria")
+    names = tuple(name for name in definition.case_fields if name not in given)
+    return JudgeInputs(metric=spec.name, names=names, named=getattr(options, "inputs", {}), where=spec.where)
 
 
 def _stands_in(options: BaseModel, info: MetricInfo) -> bool:

@@ -105,7 +105,7 @@ def _spelled_out(tree: MapNode) -> MapNode:
 
 
 def _spelled_entry(key: str, node: Node) -> Node:
-    if key in {"prompts", "targets", "metrics"}:
+    if key in {"prompts", "targets", "judges", "metrics"}:
         items = node.items if isinstance(node, ListNode) else (node,)
         return ListNode(items=tuple(_spelled_map(key, item) for item in items), where=node.where)
     return _spelled_map(key, node) if key == "dataset" else node
@@ -186,7 +186,7 @@ def _key_length(node: Node | None, rest: Sequence[str]) -> int:
 
 
 def _is_target(path: NodePath) -> bool:
-    return path[0] == "targets" and len(path) == _TARGET_DEPTH
+    return path[0] in {"targets", "judges"} and len(path) == _TARGET_DEPTH
 
 
 def _is_param(node: Node | None, key: str, option_keys: OptionKeys) -> bool:

@@ -33,6 +33,7 @@ def suite_json_schema(catalog: Catalog) -> Schema:
     suite: Schema = definitions.pop("SuiteSpec")
     _add_options(definitions, "MetricEntry", "metric", catalog.metrics)
     _add_options(definitions, "TargetEntry", "provider", catalog.providers)
+    _add_options(definitions, "JudgeEntry", "provider", catalog.providers)
     _add_metric_names(definitions, catalog)
     _add_defaults(definitions, catalog)
     _add_params(definitions)
@@ -115,7 +116,8 @@ def _add_defaults(definitions: Schema, catalog: Catalog) -> None:
 def _add_params(definitions: Schema) -> None:
     """Offer the known model parameters; others are passed through."""
     known = dict.fromkeys(sorted(KNOWN_PARAMS), True)
-    _mapping(definitions["TargetEntry"])["properties"]["params"]["properties"] = known
+    for entry in ("TargetEntry", "JudgeEntry"):
+        _mapping(definitions[entry])["properties"]["params"]["properties"] = known
     own = _mapping(definitions["ParamSetEntry"])["properties"]
     _mapping(definitions["ParamSetEntry"])["properties"] = {**known, **own}
 

@@ -114,6 +114,38 @@ class TargetEntry(SpecModel):
     )
 
 
+class JudgeLimitsEntry(SpecModel):
+    """What one judge may use in a run, beside the limits of the run as a whole."""
+
+    concurrency: int | None = Field(
+        default=None, ge=1, le=1000, description="calls at the same time; by default as many as targets may make"
+    )
+    max_calls: int | None = Field(default=None, ge=0, description="calls in one run; past it the run stops, resumable")
+    max_cost_usd: Number | None = Field(default=None, ge=0, description="cost of this judge in one run, US dollars")
+
+
+class JudgeEntry(SpecModel):
+    """A model that metrics may ask: written like a target, with limits of its own (see docs/judges.md)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Name = Field(description="what metrics call it: `judge: NAME`")
+    provider: str | None = Field(
+        default=None, description="openai, azure_openai, replay, python, command, http or local; has its own options"
+    )
+    model: str | None = Field(
+        default=None, min_length=1, description="the model that judges; never taken from elsewhere"
+    )
+    params: dict[str, Any] = Field(default_factory=dict, description="model parameters, passed through")
+    limits: JudgeLimitsEntry | None = Field(default=None, description="what it may use in a run")
+    structured: bool | None = Field(
+        default=None,
+        description="ask for JSON by schema; by default where the provider can (openai, azure_openai, local), and no "
+        "more once the endpoint has refused it",
+    )
+    same_model: bool = Field(default=False, description="it may be the model under test, which is an error otherwise")
+
+
 class PassIfEntry(SpecModel):
     """When a sample passes. A bare number is `min`."""
 
@@ -250,6 +282,9 @@ class SuiteSpec(SpecModel):
         default=None, min_length=1, description="what answers. `target:` says the same for one"
     )
     target: TargetEntry | None = Field(default=None, description="what answers, where there is one")
+    judges: Annotated[list[JudgeEntry], ONE_OR_MORE] = Field(
+        default_factory=list, description="models that metrics ask about answers"
+    )
     samples: int = Field(default=1, ge=1, le=100_000, description="how often each case is asked")
     preset: Literal[PRESETS] | None = Field(  # type: ignore[valid-type]  # the tuple is the one list of presets
         default=None, description="metrics for a kind of task; the suite's own add to them or replace them by name"

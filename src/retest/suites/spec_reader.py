@@ -14,7 +14,7 @@ from retest.suites.spec import MetricEntry, PromptEntry, SuiteSpec
 from retest.suites.spec_problems import Subject, spec_problems
 from retest.suites.yaml_nodes import ListNode, Node, NodePath, plain
 
-_LISTS = ("prompts", "targets", "metrics", "redact")
+_LISTS = ("prompts", "targets", "judges", "metrics", "redact")
 _ATTEMPTS = 4  # leaving parts out can bring new mistakes, which are no news to the user
 _TWINS = (("prompts", "prompt"), ("targets", "target"))
 _SHORTHAND = {"prompts": PromptEntry.shorthand, "prompt": PromptEntry.shorthand, "metrics": MetricEntry.shorthand}

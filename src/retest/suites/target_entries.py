@@ -45,6 +45,11 @@ class _Draft:
     path: NodePath
     own: Mapping[str, Any]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "target"
+
+    @property
+    def what(self) -> str:
+        return f"{self.kind} '{self.name}'"
 
     @property
     def values(self) -> dict[str, Any]:
@@ -71,13 +76,17 @@ class _Draft:
         return (*self.path, *inner)
 
 
-def build_targets(scope: SuiteScope, entries: Sequence[RawEntry], defaults: DefaultsEntry | None) -> list[BuiltTarget]:
-    """Return the checked targets; what is wrong is noted in `scope`."""
+def build_targets(
+    scope: SuiteScope, entries: Sequence[RawEntry], defaults: DefaultsEntry | None, *, kind: str = "target"
+) -> list[BuiltTarget]:
+    """Return the checked targets (or what else is written like one: `kind`); what is wrong is noted in `scope`."""
     shared = defaults.target if defaults else {}
     known = _known_options(scope, [{**shared, **own} for _, own in entries])
-    drafts = [_Draft(path=path, own=own, defaults=_usable(scope, own, shared, known)) for path, own in entries]
+    drafts = [
+        _Draft(path=path, own=own, defaults=_usable(scope, own, shared, known), kind=kind) for path, own in entries
+    ]
     built = [target for draft in drafts if (target := _build(scope, draft)) is not None]
-    _check_names(scope, built)
+    _check_names(scope, built, kind)
     return built
 
 
@@ -141,7 +150,7 @@ def _common_keys(scope: SuiteScope, draft: _Draft) -> TargetEntry | None:
     try:
         return TargetEntry.model_validate(draft.values)
     except ValidationError as error:
-        subject = Subject(model=TargetEntry, scope=scope, resolve=draft.resolve, what=f"target '{draft.name}'")
+        subject = Subject(model=TargetEntry, scope=scope, resolve=draft.resolve, what=draft.what)
         scope.problems.extend(spec_problems(error, subject))
         return None
 
@@ -151,7 +160,7 @@ def _provider(scope: SuiteScope, draft: _Draft) -> ProviderInfo | None:
     if name is None:
         scope.error(
             "suite-missing-key",
-            "the target has no provider",
+            f"the {draft.kind} has no provider",
             scope.at(*draft.path),
             details=(f"known providers: {listing(known)}",),
             fix="add `provider: openai`",
@@ -183,7 +192,7 @@ def _options(scope: SuiteScope, draft: _Draft, info: ProviderInfo) -> BaseModel 
             model=model,
             scope=scope,
             resolve=draft.resolve,
-            what=f"target '{draft.name}' ({info.name})",
+            what=f"{draft.what} ({info.name})",
             extra_keys=OWN_KEYS,
             hint=_param_hint,
         )
@@ -199,20 +208,20 @@ def _param_hint(key: str) -> str | None:
 
 def _check_files(scope: SuiteScope, draft: _Draft, options: BaseModel) -> bool:
     found = [
-        check_file(scope, scope.file(str(path)), scope.at(*draft.resolve((key,))), f"file of target '{draft.name}'")
+        check_file(scope, scope.file(str(path)), scope.at(*draft.resolve((key,))), f"file of {draft.what}")
         for key, path in option_files(options, scope.base_dir)
     ]
     return all(found)
 
 
-def _check_names(scope: SuiteScope, targets: Sequence[BuiltTarget]) -> None:
+def _check_names(scope: SuiteScope, targets: Sequence[BuiltTarget], kind: str) -> None:
     seen: dict[str, BuiltTarget] = {}
     for target in targets:
         first = seen.setdefault(target.spec.name, target)
         if first is not target:
             scope.error(
                 "suite-duplicate-name",
-                f"two targets are called '{target.spec.name}'",
+                f"two {kind}s are called '{target.spec.name}'",
                 target.spec.where,
                 details=(f"first at {first.spec.where}",),
                 fix="give one of them a `name`",
