@@ -16,6 +16,9 @@ def command(
         str | None,
         typer.Option("--baseline", metavar="RUN|FILE|git:REV", help="Compare with this, not the suite's own baseline."),
     ] = None,
+    fresh_baseline: Annotated[
+        bool, typer.Option("--fresh-baseline", help="Run the baseline again beside the candidate, both anew.")
+    ] = False,
     samples: Annotated[int | None, typer.Option("--samples", "-k", min=1, help="Samples per case.")] = None,
     concurrency: Annotated[int | None, typer.Option("--concurrency", "-c", min=1, help="Calls in flight.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
@@ -26,7 +29,7 @@ def command(
         typer.Option(
             "--report",
             metavar="NAME[=FILE]",
-            help="Write a report: html=FILE, junit=FILE, markdown=FILE, json=FILE, sarif=FILE, github. Repeat for several.",
+            help="Write a report: html=FILE, junit=FILE, markdown=FILE, json=FILE, sarif=FILE, github; repeatable.",
         ),
     ] = None,
     overrides: opt.Overrides = None,
@@ -48,6 +51,8 @@ def command(
 
         retest gate --baseline latest                against the latest run before this one
 
+        retest gate --fresh-baseline                 both sides sampled anew, against drift
+
         retest gate --report junit=gate.xml --report markdown=gate.md --report github
 
         retest gate --offline --json                 from the ledger only, for scripts
@@ -60,6 +65,7 @@ def command(
 
     wish = GateWish(
         baseline=baseline,
+        fresh_baseline=fresh_baseline,
         reports=parse_report_options(report or []),
         run=RunOptions(samples=samples, offline=offline, max_cost_usd=max_cost, max_calls=max_calls),
     )

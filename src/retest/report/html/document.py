@@ -70,6 +70,7 @@ def report_document(sections: Sequence[Section], making: Making) -> str:
         left_out=sum(section.page.left_out for section in sections),
         metric_names=list(dict.fromkeys(panel.name for pair in pairs for panel in pair.metrics)),
         ranges=_ranges(sections),
+        directions={panel.name: panel.direction for pair in pairs for panel in pair.metrics},
         pair_names=[
             f"{section.page.suite} {pair.name}" if len(sections) > 1 else pair.name
             for section in sections

@@ -60,6 +60,10 @@
   const body = byId("rows");
   const form = byId("filter");
   const rows = all("tr", body).map((element, order) => ({ element, order, number: Number(element.dataset.n), text: null }));
+  const heads = all(".cases thead th").map((head) => head.textContent.trim());
+  for (const row of rows) {
+    for (const cell of row.element.querySelectorAll("td.n")) cell.dataset.l = heads[cell.cellIndex]; // shown on a phone
+  }
   const states = all("select[name=state] option").map((option) => option.value);
   let sorting = { key: "order", sign: 1 };
   let visible = rows;
@@ -83,7 +87,7 @@
   };
   const fits = (row, wish) => {
     const data = row.element.dataset;
-    if (wish.pair && data.p !== wish.pair) return false;
+    if (wish.pair && (data.p || "0") !== wish.pair) return false;
     if (wish.differs && data.d === undefined) return false;
     if (wish.tag && !(data.g || "").split(",").includes(wish.tag)) return false;
     const cell = wish.metric ? row.element.cells[2 + Number(wish.metric)] : null;
@@ -123,7 +127,7 @@
   for (const button of all("[data-sort]")) {
     button.addEventListener("click", () => {
       const same = sorting.key === button.dataset.sort;
-      sorting = { key: button.dataset.sort, sign: same ? -sorting.sign : 1 };
+      sorting = { key: button.dataset.sort, sign: same ? -sorting.sign : Number(button.dataset.worst || 1) };
       for (const head of all("th[aria-sort]")) head.removeAttribute("aria-sort");
       button.closest("th").setAttribute("aria-sort", sorting.sign > 0 ? "ascending" : "descending");
       arrange();
