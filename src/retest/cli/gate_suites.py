@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retest.cli.console import print_json, print_problems, stdout
 from retest.cli.run_suites import Display, run_one
 from retest.domain.gate import GateReport
 from retest.domain.suite import Suite
-from retest.errors import ExitCode, NothingToJudgeError, Problem, RetestError, SuiteError, worst_exit_code
+from retest.errors import ExitCode, RetestError, SuiteError, worst_exit_code
 from retest.report.json_report import problem_document
 from retest.report.unjudged import unjudged_report
-from retest.workflows.baseline import Baseline, SuitePlace, resolve_baseline
 from retest.workflows.check import check_suites
-from retest.workflows.gate import Terms, report_interrupted, report_no_baseline, report_run, reproduce_command
+from retest.workflows.gate_suite import GateJob, gate_suite
 from retest.workflows.run import RunOptions, RunOutcome
 from retest.workflows.waivers import read_waivers, waiver_file
 from retest.workflows.workspace import Workspace
 
+if TYPE_CHECKING:
+    from retest.runner.events import Listener
+    from retest.runner.stopping import StopSignal
+    from retest.workflows.compare_revisions import Contender
+    from retest.workflows.revision_sides import RevisionSide
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateWish:
-    """What a person asks of a gate: another baseline than the suite's own, how to run, which reports to write."""
+    """What a person asks of a gate: another baseline than the suite's own, how to run, which reports to write.
+
+    With `fresh_baseline` both sides are sampled anew, side by side.
+    """
 
     baseline: str | None
     run: RunOptions
+    fresh_baseline: bool = False
     reports: Mapping[str, Path | None] = field(default_factory=dict)
 
 
@@ -45,7 +55,7 @@ def gate_selected(
             print_problems(checked.warnings)
         if checked.errors:
             raise SuiteError(*checked.errors)
-        gate = _Gate(wish, workspace, display)
+        gate = _Gate(wish, workspace, display, overrides)
         for suite in checked.suites:
             gate.judge(suite, alone=len(checked.suites) == 1)
             if gate.interrupted:
@@ -66,6 +76,10 @@ def _write_reports(reports: Sequence[GateReport], wish: GateWish, workspace: Wor
         return
     from retest.report.write_reports import write_reports
 
+    if "html" in wish.reports:
+        from retest.workflows.gate_page import with_pages
+
+        reports = with_pages(reports, workspace)
     summary = workspace.env.get("GITHUB_STEP_SUMMARY")
     # With --json stdout is one object; a workflow reads annotations from stderr just as well.
     stream = sys.stderr if display.as_json else sys.stdout
@@ -97,9 +111,10 @@ def _document(gate: _Gate, code: ExitCode) -> dict[str, object]:
 class _Gate:
     """Judges suites one by one; one that cannot be judged does not keep the others from it."""
 
-    def __init__(self, wish: GateWish, workspace: Workspace, display: Display) -> None:
-        self._wish, self._workspace, self._display = wish, workspace, display
-        self._waivers = read_waivers(waiver_file(workspace.cwd))
+    def __init__(self, wish: GateWish, workspace: Workspace, display: Display, overrides: Sequence[str] = ()) -> None:
+        self._wish, self._workspace, self._display, self._overrides = wish, workspace, display, overrides
+        waivers = read_waivers(waiver_file(workspace.cwd))
+        self._job = GateJob(workspace=workspace, options=wish.run, baseline=wish.baseline, waivers=waivers)
         self.reports: list[GateReport] = []
         self.failures: list[RetestError] = []
         self.unjudged: list[GateReport] = []
@@ -114,7 +129,8 @@ class _Gate:
                 raise
             print_problems(error.problems)
             self.failures.append(error)
-            self.unjudged.append(unjudged_report(suite.name, suite.path, error, reproduce=self._reproduce(suite)))
+            reproduce = self._job.reproduce(suite)
+            self.unjudged.append(unjudged_report(suite.name, suite.path, error, reproduce=reproduce))
             return
         self.reports.append(report)
         self.interrupted = report.outcome == "interrupted"
@@ -124,47 +140,22 @@ class _Gate:
             stdout().print(gate_report(report, verbose=self._display.verbose))
 
     def _report(self, suite: Suite) -> GateReport:
-        place = SuitePlace(suite=suite.name, path=suite.path, cwd=self._workspace.cwd)
-        # Before any call: without a baseline nothing would be judged, and the calls would be paid for in vain.
-        with self._workspace.open_store() as store:
-            try:
-                baseline = resolve_baseline(store, place, self._wish.baseline)
-            except NothingToJudgeError as error:
-                print_problems(error.problems)
-                return report_no_baseline(suite, error, self._terms(suite), reproduce=self._reproduce(suite))
-        outcome = run_one(suite, self._wish.run, self._workspace, self._display)
-        return self._judge_outcome(suite, place, baseline, outcome)
+        if not self._wish.fresh_baseline:
+            return gate_suite(suite, self._job, self._run, print_problems)
+        from retest.workflows.gate_fresh import gate_fresh
 
-    def _judge_outcome(self, suite: Suite, place: SuitePlace, baseline: Baseline, outcome: RunOutcome) -> GateReport:
-        from retest.workflows.diff import stored_side
+        return gate_fresh(suite, self._job, self._overrides, self._run_both, print_problems)
 
-        run, summary = outcome.run, outcome.summary
-        assert run is not None, "a gate never runs dry"  # noqa: S101 - tells the type checker
-        assert summary is not None, "a run has one"  # noqa: S101 - tells the type checker
-        print_problems(_stopped(outcome, self._reproduce(suite)))
-        terms, reproduce = self._terms(suite), self._reproduce(suite)
-        if outcome.stop_reason == "interrupt":
-            return report_interrupted(suite, run, summary, terms, reproduce=reproduce)
-        with self._workspace.open_store() as store:
-            again = resolve_baseline(store, place, self._baseline_name(baseline))
-            return report_run(suite, stored_side(store, run), summary, again, terms, reproduce=reproduce)
+    def _run_both(self, sides: Sequence[RevisionSide], options: RunOptions) -> list[Contender]:
+        from retest.cli.compare_versions import run_with_progress
+        from retest.workflows.compare_revisions import run_sides
 
-    def _baseline_name(self, baseline: Baseline) -> str | None:
-        """Return what names the same baseline after the run: ``latest`` would be the candidate itself by then."""
-        return baseline.label if baseline.origin == "run" else self._wish.baseline
+        name = next(iter(sides[1].suites))
 
-    def _terms(self, suite: Suite) -> Terms:
-        return Terms(policy=suite.gate, waivers=self._waivers, cwd=self._workspace.cwd, now=self._workspace.clock())
+        async def run(listener: Listener, stop: StopSignal) -> list[Contender]:
+            return await run_sides(sides, name, options, listener, stop)
 
-    def _reproduce(self, suite: Suite) -> str:
-        return reproduce_command(suite, self._wish.baseline, self._wish.run.samples)
+        return run_with_progress(run, self._display)
 
-
-def _stopped(outcome: RunOutcome, resume: str) -> Iterator[Problem]:
-    if outcome.stop_reason is not None and outcome.stop_reason != "interrupt":
-        yield Problem(
-            slug="gate-run-stopped",
-            message="the run ended before all its samples were there",
-            details=(outcome.stop_message,),
-            fix=f"resume with: {resume}",
-        )
+    def _run(self, suite: Suite) -> RunOutcome:
+        return run_one(suite, self._wish.run, self._workspace, self._display)

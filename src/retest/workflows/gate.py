@@ -36,12 +36,14 @@ class Terms:
         waivers: of every suite.
         cwd: where the suite's path starts.
         now: for the age of the baseline and for waivers.
+        shown_cases: changed cases that the report holds, for each pair of arms.
     """
 
     policy: GatePolicy
     waivers: tuple[Waiver, ...]
     cwd: Path
     now: datetime
+    shown_cases: int = 10
 
 
 def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, terms: Terms) -> Judged:
@@ -50,7 +52,7 @@ def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, t
     assert run is not None, "a candidate is a stored run"  # noqa: S101 - tells the type checker
     comparison = None
     if baseline is not None:
-        wish = DiffOptions(gate=terms.policy)
+        wish = DiffOptions(gate=terms.policy, limit=terms.shown_cases)
         comparison = diff_runs(baseline.side, candidate, wish, cwd=terms.cwd, now=terms.now)
     facts = GateFacts(
         summary=summary,
