@@ -24,6 +24,7 @@ $(VENV)/.installed-tests: pyproject.toml | $(BIN)/python
 
 demo: $(VENV)/.installed
 	$(BIN)/retest run evals/support.yaml
+	$(BIN)/retest compare prompts/intent-v1.md prompts/intent-v2.md --suite evals/support.yaml
 
 demo-live: $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e '.[local]'

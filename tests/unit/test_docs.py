@@ -18,7 +18,7 @@ from retest.suites.schema import suite_json_schema
 from retest.suites.yaml_nodes import plain
 from retest.suites.yaml_reader import read_yaml
 from retest.workflows.catalog import load_catalog
-from support.demo_output import demo_output, shown_output, without_run_id
+from support.demo_output import READMES, demo_commands, demo_output, shown_output, without_run_id
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -154,7 +154,18 @@ def test_every_page_is_in_the_index() -> None:
     assert sorted(linked) == sorted(page.name for page in index.parent.glob("*.md") if page != index)
 
 
-def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
-    """The demo's output in the README is the demo's output; else: python tests/support/demo_output.py."""
-    shown_there = shown_output((ROOT / "README.md").read_text("utf-8"))
-    assert without_run_id(shown_there) == without_run_id(demo_output(tmp_path / "demo.db"))
+def test_the_readmes_show_what_the_demo_prints(tmp_path: Path) -> None:
+    """The demo's output in the READMEs is the demo's output; else: python tests/support/demo_output.py."""
+    printed = demo_output(tmp_path / "demo.db")
+    for page in READMES:
+        assert without_run_id(shown_output(page.read_text("utf-8"))) == without_run_id(printed)
+
+
+def test_the_demo_ends_with_a_verdict_and_fits_80_columns(tmp_path: Path) -> None:
+    """`make demo` runs the suite, then compares the two recorded prompt files."""
+    run, compare = demo_commands()
+    assert (run[0], compare[0]) == ("run", "compare")
+    assert compare[1:3] == ["prompts/intent-v1.md", "prompts/intent-v2.md"]
+    printed = demo_output(tmp_path / "demo.db")
+    assert printed.splitlines()[-1].startswith("verdict: ")
+    assert max(map(len, printed.splitlines())) <= 80

@@ -36,6 +36,21 @@ def comparison_head(comparison: ArmComparison) -> Text:
     return Text.assemble((one_line(comparison.candidate), "bold"), " against ", (one_line(comparison.baseline), "bold"))
 
 
+def verdict_line(comparisons: Sequence[ArmComparison]) -> Text:
+    """Return every verdict in one line, the worst first; several arms are counted together."""
+    found: dict[str, list[str]] = {word: [] for word in VERDICT_STYLE}
+    for arm in comparisons:
+        for metric in arm.metrics:
+            named = f"{arm.candidate} · {metric.metric}" if len(comparisons) > 1 else metric.metric
+            found[metric.verdict].append(one_line(named))
+    line = Text("verdict: ", "bold")
+    for number, (word, names) in enumerate((word, names) for word, names in found.items() if names):
+        line.append("; " if number else "")
+        line.append(word.replace("_", " "), VERDICT_STYLE[word])
+        line.append(f": {', '.join(names)}")
+    return line
+
+
 def verdict_table(metrics: Sequence[MetricComparison]) -> Table:
     """Return one row a metric; the adjusted p has a column where several metrics are judged together."""
     adjusted = sum(metric.verdict != "not_comparable" for metric in metrics) > 1

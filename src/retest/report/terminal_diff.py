@@ -35,7 +35,7 @@ from retest.report.numbers import (
     format_value,
     plural,
 )
-from retest.report.terminal_comparison import comparison_head, verdict_notes, verdict_table
+from retest.report.terminal_comparison import comparison_head, verdict_line, verdict_notes, verdict_table
 from retest.report.word_diff import Piece, diff_words
 
 _HASH = re.compile(r"\b[0-9a-f]{32,}\b")
@@ -60,6 +60,8 @@ def run_comparison(comparison: RunComparison, *, verbose: bool = False) -> Rende
     for arm in comparison.arms:
         blocks.extend(_arm_blocks(arm, verbose=verbose))
     blocks.append(_left_out(comparison, verbose=verbose))
+    if comparison.is_comparable:
+        blocks.append([verdict_line(comparison.arms)])
     blocks.append([_next_steps(comparison)])
     return Group(*(part for block in blocks if block for part in (*block, Text())))
 
