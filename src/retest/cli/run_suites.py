@@ -150,6 +150,7 @@ _STOPPED = {
     "interrupt": ("run-interrupted", "the run was interrupted"),
     "refused": ("run-refused", "the endpoint refuses every call"),
     "failing": ("run-failing", "the endpoint keeps failing"),
+    "judge": ("run-judge", "a judge gives no verdicts: nothing was judged by it, so nothing passed or failed"),
     "budget": ("run-budget", "the budget ended the run"),
 }
 

@@ -50,7 +50,10 @@ class RunArm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunMetric:
-    """A metric as it was scored; `signature` pins what produced the values."""
+    """A metric as it was scored; `signature` pins what produced the values.
+
+    `judging` is definition and judges of a metric that asks a model, as `Judging.document` writes them.
+    """
 
     name: str
     metric: str
@@ -64,6 +67,7 @@ class RunMetric:
     pass_if: PassIf | None = None
     aggregate: str = "mean"
     case_passes: CasePasses = field(default_factory=CasePasses)
+    judging: Mapping[str, JsonValue] | None = None
 
     @property
     def decides_passing(self) -> bool:
@@ -80,10 +84,25 @@ class RunMetric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeCounts:
+    """What one judge did in a run, kept apart from what targets did; `failures` are judgments without a verdict.
+
+    `cost_usd` is of the calls made by this run; None where a price is unknown.
+    """
+
+    calls: int = 0
+    ledger_hits: int = 0
+    failures: int = 0
+    cost_usd: float | None = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunCounts:
     """What a run did. `calls` were made to targets by this run; `ledger_hits` were already paid for.
 
-    `cost_usd` is of the calls made by this run; None where a price is unknown.
+    `cost_usd` is of the calls made by this run; None where a price is unknown. `judges` have accounts of their own.
     """
 
     cases: int = 0
@@ -95,6 +114,7 @@ class RunCounts:
     input_tokens: int = 0
     output_tokens: int = 0
     unpriced_calls: int = 0
+    judges: Mapping[str, JudgeCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

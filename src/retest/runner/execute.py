@@ -2,8 +2,8 @@
 
 ::
 
-    feed ──► calls ──► workers ──► finished ──► record (ledger) ──► scored ──► score and store
-      └────────── ledger hits ────────┘
+    feed ──► calls ──► workers ──► finished ──► record (ledger) ──► durable ──► score ──► store
+      └────────── ledger hits ────────┘                                           └─ judges ─┘
 
 A bounded pool of workers, bounded queues, and batches between them: nothing per sample outlives its batch.
 """
@@ -21,9 +21,11 @@ from retest.domain.run import RunCounts, SampleRecord
 from retest.domain.sample import CallError, CallOutcome, Response
 from retest.errors import RetestError
 from retest.runner.events import CallRetried, Listener, SamplesDone, Stopping, WaitingForOthers, ignore_events
+from retest.runner.judging import JudgeCaller
 from retest.runner.pacing import FailureStreak, RetryPolicy
 from retest.runner.plan import PlannedCall, RunPlan
 from retest.runner.score import Scorer
+from retest.runner.score_queue import ScoreQueue
 from retest.runner.stopping import Budget, Limits, StopSignal
 from retest.runner.table import RunTable
 from retest.runner.tally import Tally
@@ -69,12 +71,13 @@ class ExecutionOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """What a plan is executed with."""
+    """What a plan is executed with; the scorer asks the judges."""
 
     targets: Sequence[Target]
     ledger: Ledger
     writer: RunWriter
     scorer: Scorer
+    judges: Mapping[str, JudgeCaller] = field(default_factory=dict)
 
 
 class Execution:
@@ -104,6 +107,7 @@ class Execution:
         self._calls: asyncio.Queue[PlannedCall | None] = asyncio.Queue(2 * options.concurrency)
         self._finished: asyncio.Queue[Finished | None] = asyncio.Queue(4 * _BATCH)
         self._durable: asyncio.Queue[list[Finished] | None] = asyncio.Queue(4)
+        self._scored: ScoreQueue[Finished] = ScoreQueue(most=_BATCH)
         self._stored_cases = -1
 
     async def run(self) -> RunCounts:
@@ -114,22 +118,25 @@ class Execution:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._record())
-                group.create_task(self._score())
+                keepers = [group.create_task(work()) for work in (self._record, self._score, self._store)]
                 feeder = group.create_task(self._feed())
                 workers = [group.create_task(self._work()) for _ in range(self._options.concurrency)]
                 watch = group.create_task(self._watch_stop([feeder, *workers]))
                 await asyncio.wait([feeder, *workers])
-                watch.cancel()
                 await self._release_queued()
                 await self._finished.put(None)
+                await asyncio.wait(keepers)  # judges may still be at work, and a second interrupt gives them up
+                watch.cancel()
         except* RetestError as errors:
             raise _first(errors) from None
+        finally:
+            self._scored.abandon()
         return self.counts()
 
     def counts(self) -> RunCounts:
         """Return what has been done so far."""
-        return self.tally.counts(self.table.cases)
+        judges = {name: judge.account.counts() for name, judge in self._backends.judges.items()}
+        return replace(self.tally.counts(self.table.cases), judges=judges)
 
     # -- feeding ---------------------------------------------------------------------------------------------------
 
@@ -270,6 +277,7 @@ class Execution:
         await self.stop.wait_for_hurry(self._options.grace_s)
         for task in tasks:
             task.cancel()
+        self._scored.abandon()
 
     # -- keeping ---------------------------------------------------------------------------------------------------
 
@@ -307,10 +315,16 @@ class Execution:
         while (batch := await self._durable.get()) is not None:
             # What was redacted from the answer is redacted from the reference too, else they could never be equal.
             redacted = self._plan.redactor.case
-            scores = await self._backends.scorer.score_batch(
-                [(redacted(item.call.case), item.outcome) for item in batch]
-            )
-            records = [_to_record(item, row) for item, row in zip(batch, scores, strict=True)]
+            samples = [(redacted(item.call.case), item.outcome) for item in batch]
+            rows = await self._backends.scorer.start_batch(samples, [item.call.key for item in batch])
+            await self._scored.put(batch, rows)
+        await self._scored.close()
+
+    async def _store(self) -> None:
+        while (scored := await self._scored.take()) is not None:
+            records = [_to_record(item, row) for item, row in scored]
+            if not records:
+                continue
             await self._backends.writer.append(records)
             self.tally.add(records)
             self.table.add(records)

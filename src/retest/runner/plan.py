@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from retest.domain.case import Case
 from retest.domain.json_value import JsonValue, canonical_json, content_hash
 from retest.domain.prompt import Message
-from retest.domain.suite import Arm, Suite
+from retest.domain.suite import Arm, Suite, TargetSpec
 from retest.runner.redact import Redactor
 from retest.targets.base import Request
 
@@ -111,9 +111,9 @@ class RunPlan:
 
 
 class KeySeed:
-    """The part of the ledger key that an arm's calls share."""
+    """The part of the ledger key that the calls of an arm (or of a judge) share: endpoint, model, parameters."""
 
-    def __init__(self, arm: Arm, identity: Mapping[str, JsonValue], role: str = "target") -> None:
+    def __init__(self, arm: Arm | TargetSpec, identity: Mapping[str, JsonValue], role: str = "target") -> None:
         self._prefix = hashlib.sha256(
             canonical_json({"role": role, "target": identity, "model": arm.model, "params": arm.params})
         )

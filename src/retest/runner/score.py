@@ -6,57 +6,117 @@ import asyncio
 import inspect
 import math
 import traceback
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from retest.domain.case import Case
 from retest.domain.sample import CallOutcome, MetricFailure, Response, Score, ScoreOutcome
+from retest.errors import StoreError
 from retest.metrics.base import Metric
+from retest.metrics.judge.base import JudgedSample, JudgeMetric
+from retest.metrics.judge.caller import Caller, JudgingStoppedError
 
 Pending: TypeAlias = "ScoreOutcome | Awaitable[ScoreOutcome]"
+Row: TypeAlias = "dict[str, ScoreOutcome]"
 
 
 class Scorer:
-    """The metrics of one run, by name."""
+    """The metrics of one run, by name, and whom those that ask a model may ask."""
 
-    def __init__(self, metrics: Mapping[str, Metric[Any]]) -> None:
+    def __init__(self, metrics: Mapping[str, Metric[Any]], callers: Mapping[str, Caller] | None = None) -> None:
         self.metrics = metrics
+        self._callers = callers or {}
 
-    async def score_batch(self, batch: Sequence[tuple[Case, CallOutcome]]) -> list[dict[str, ScoreOutcome]]:
+    async def score_batch(self, batch: Sequence[tuple[Case, CallOutcome]], keys: Sequence[str] = ()) -> list[Row]:
         """Return the scores of each sample, in order; an error in place of a response has none.
 
-        Rules run in a thread, so that they never hold up the calls in flight; awaitables are awaited here.
+        Args:
+            batch: case and outcome of each sample.
+            keys: ledger key of each sample, which tells it from others that read alike.
+
+        Raises:
+            JudgingStoppedError: the run stops before every judgment is there.
         """
-        pending = await asyncio.to_thread(self._start_batch, batch)
-        return [{name: await _settle(outcome) for name, outcome in row.items()} for row in pending]
+        rows = await self.start_batch(batch, keys)
+        return list(await _gather([finish_row(row) for row in rows]))
+
+    async def start_batch(
+        self, batch: Sequence[tuple[Case, CallOutcome]], keys: Sequence[str] = ()
+    ) -> list[dict[str, Pending]]:
+        """Return a row per sample, in order: scores of rules, and what is still to be awaited.
+
+        Rules run in a thread, so that they never hold up the calls in flight.
+        """
+        named = keys or [""] * len(batch)
+        return await asyncio.to_thread(
+            lambda: [self._start(case, outcome, key) for (case, outcome), key in zip(batch, named, strict=True)]
+        )
 
     def close(self) -> None:
         """Release what the metrics hold."""
         for metric in self.metrics.values():
             metric.close()
 
-    def _start_batch(self, batch: Sequence[tuple[Case, CallOutcome]]) -> list[dict[str, Pending]]:
-        return [self._start(case, outcome) for case, outcome in batch]
-
-    def _start(self, case: Case, outcome: CallOutcome) -> dict[str, Pending]:
+    def _start(self, case: Case, outcome: CallOutcome, key: str) -> dict[str, Pending]:
         if not isinstance(outcome, Response):
             return {}
-        return {name: _start_metric(metric, case, outcome) for name, metric in self.metrics.items()}
+        return {name: self._start_metric(metric, case, outcome, key) for name, metric in self.metrics.items()}
+
+    def _start_metric(self, metric: Metric[Any], case: Case, response: Response, key: str) -> Pending:
+        try:
+            if isinstance(metric, JudgeMetric) and self._callers:
+                return _Judgment(metric, JudgedSample(case=case, response=response, key=key), self._callers)
+            outcome = metric.score(case, response)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+            return failure_from(error)
+        return outcome if inspect.isawaitable(outcome) else checked(outcome)
 
 
-def _start_metric(metric: Metric[Any], case: Case, response: Response) -> Pending:
+class _Judgment(Awaitable[ScoreOutcome]):
+    """A judgment to be made once it is awaited: one that never is leaves nothing behind."""
+
+    def __init__(self, metric: JudgeMetric[Any], sample: JudgedSample, callers: Mapping[str, Caller]) -> None:
+        self._metric, self._sample, self._callers = metric, sample, callers
+
+    def __await__(self) -> Generator[Any, None, ScoreOutcome]:
+        return self._metric.judge(self._sample, self._callers).__await__()
+
+
+def is_settled(row: Mapping[str, Pending]) -> bool:
+    """Return whether nothing of a row is still to be awaited."""
+    return not any(inspect.isawaitable(pending) for pending in row.values())
+
+
+async def finish_row(row: Mapping[str, Pending]) -> Row:
+    """Await what a row still lacks, all of it at the same time.
+
+    Raises:
+        JudgingStoppedError: the run stops before every judgment is there.
+        StoreError: a paid answer could not be made durable.
+    """
+    awaited = {name: pending for name, pending in row.items() if inspect.isawaitable(pending)}
+    outcomes = await _gather([_settle(pending) for pending in awaited.values()])
+    found: dict[str, Any] = {**row, **dict(zip(awaited, outcomes, strict=True))}
+    return found
+
+
+async def _gather(awaitables: Sequence[Awaitable[Any]]) -> Sequence[Any]:
+    """Await all at the same time; where one raises, the others are cancelled first."""
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
-        outcome = metric.score(case, response)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
-        return failure_from(error)
-    return outcome if inspect.isawaitable(outcome) else checked(outcome)
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
-async def _settle(pending: Pending) -> ScoreOutcome:
-    if not inspect.isawaitable(pending):
-        return pending
+async def _settle(pending: Awaitable[ScoreOutcome]) -> ScoreOutcome:
     try:
         return checked(await pending)
+    except (JudgingStoppedError, StoreError):
+        raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
         return failure_from(error)
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
-StopReason = Literal["interrupt", "refused", "failing", "budget"]
+StopReason = Literal["interrupt", "refused", "failing", "judge", "budget"]
 
 
 class StopSignal:

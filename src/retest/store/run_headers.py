@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from retest.domain.case import Case
-from retest.domain.run import Provenance, Run, RunArm, RunCounts, RunMetric
+from retest.domain.run import JudgeCounts, Provenance, Run, RunArm, RunCounts, RunMetric
 from retest.domain.suite import CasePasses, PassIf
 from retest.errors import Location
 from retest.store.payloads import (
@@ -38,12 +38,15 @@ def decode_header(body: bytes) -> dict[str, Any]:
 
 def encode_counts(counts: RunCounts) -> bytes:
     """Return the counts as JSON."""
-    return encode_json(_as_dict(counts))
+    judges = {name: _as_dict(judge) for name, judge in counts.judges.items()}
+    return encode_json({**_as_dict(counts), "judges": judges})
 
 
 def decode_counts(body: bytes) -> RunCounts:
     """Return the counts that `encode_counts` was given."""
-    return _build(RunCounts, decode_json(body))
+    values = decode_json(body)
+    judges = {name: _build(JudgeCounts, judge) for name, judge in values.get("judges", {}).items()}
+    return _build(RunCounts, {**values, "judges": judges})
 
 
 def encode_arm(arm: RunArm) -> dict[str, Any]:

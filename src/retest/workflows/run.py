@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from retest.domain.json_value import JsonValue, content_hash
-from retest.domain.run import Run, RunArm, RunCounts, RunMetric, RunStatus
-from retest.domain.suite import Arm, MetricSpec, Suite
+from retest.domain.run import Run, RunCounts, RunStatus
+from retest.domain.suite import Suite
 from retest.domain.summary import RunSummary
 from retest.errors import ExitCode, IncompleteError, Problem, StoreError, UsageError
 from retest.metrics.base import Metric
@@ -27,6 +27,15 @@ from retest.targets.prices import PriceTable
 from retest.targets.registry import TargetContext, open_target, providers
 from retest.workflows.check import build_metrics
 from retest.workflows.estimate import PlanEstimate, estimate_plan
+from retest.workflows.judges import (
+    OpenJudges,
+    asked_judges,
+    judging_context,
+    judging_options,
+    open_judges,
+    unpriced_judges,
+)
+from retest.workflows.run_header import run_arm, run_files, run_metric
 from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -75,6 +84,7 @@ class PreparedRun:
     estimate: PlanEstimate
     targets: Sequence[Target]
     metrics: Mapping[str, Metric[Any]]
+    judges: OpenJudges
     ledger: Ledger
     unfinished: Run | None = None
 
@@ -122,13 +132,14 @@ class SuiteRun:
         targets = await self._open_targets(stack, prices)
         metrics = build_metrics(self._suite)
         stack.callback(_close_all, metrics)
+        judges = await open_judges(asked_judges(self._suite.metrics), self._workspace, stack)
         unfinished = self._unfinished(store)
         plan = self._plan(targets, self._draw(store, unfinished))
         lease_s = float(self._workspace.settings["lease_s"])
         run_id = unfinished.run_id if unfinished else self._workspace.new_run_id()
         ledger = store.ledger(run_id, lease_s=lease_s)
         estimate = await estimate_plan(plan, ledger, prices, self._paid(), stop=stop)
-        self._refuse_unpriced(estimate)
+        self._refuse_unpriced(estimate.unpriced_arms + unpriced_judges(judges.specs, prices))
         ready = self._ready(run_id, plan, estimate, resumed=unfinished is not None)
         self._tell(ready)
         return PreparedRun(
@@ -137,6 +148,7 @@ class SuiteRun:
             estimate=estimate,
             targets=targets,
             metrics=metrics,
+            judges=judges,
             ledger=ledger,
             unfinished=unfinished,
         )
@@ -153,13 +165,24 @@ class SuiteRun:
         if self._options.dry_run:
             return RunOutcome(suite=self._suite, plan=ready, exit_code=ExitCode.PASSED)
         run = prepared.unfinished or self._header(ready.run_id, plan, metrics, planned=ready.planned)
+        options = self._execution_options(prepared.estimate, share)
+        callers = prepared.judges.callers(
+            judging_context(
+                prepared.ledger,
+                judging_options(self._workspace, ready.run_id, draw=plan.draw, offline=self._options.offline),
+                budget=options.budget,
+                stop=stop,
+                listener=self._tell,
+            )
+        )
         backends = Backends(
             targets=prepared.targets,
             ledger=prepared.ledger,
             writer=store.start_run(run, owner=ready.run_id),
-            scorer=Scorer(metrics),
+            scorer=Scorer(metrics, callers),
+            judges=callers,
         )
-        execution = Execution(plan, backends, self._execution_options(prepared.estimate, share), self._tell, stop)
+        execution = Execution(plan, backends, options, self._tell, stop)
         counts = await _execute(execution, store, run)
         return await asyncio.to_thread(self._close, store, run, ready, execution, counts)
 
@@ -224,12 +247,12 @@ class SuiteRun:
         known = providers()
         return [known[arm.target.provider].info.paid for arm in self._suite.arms]
 
-    def _refuse_unpriced(self, estimate: PlanEstimate) -> None:
-        if self._max_cost_usd is not None and estimate.unpriced_arms:
+    def _refuse_unpriced(self, unpriced: Sequence[str]) -> None:
+        if self._max_cost_usd is not None and unpriced:
             raise UsageError(
                 Problem(
                     slug="budget-without-price",
-                    message=f"a cost limit is set, but the price of {', '.join(estimate.unpriced_arms)} is unknown",
+                    message=f"a cost limit is set, but the price of {', '.join(unpriced)} is unknown",
                     fix="add the model to a price file (setting 'prices'), or limit the calls with --max-calls",
                 )
             )
@@ -269,10 +292,10 @@ class SuiteRun:
             samples_per_case=self._samples,
             planned=planned,
             started_at=self._workspace.clock(),
-            arms=tuple(_run_arm(arm, identity) for arm, identity in zip(suite.arms, plan.identities, strict=True)),
-            metrics=tuple(_run_metric(spec, metrics[spec.name], suite) for spec in suite.metrics),
+            arms=tuple(run_arm(arm, identity) for arm, identity in zip(suite.arms, plan.identities, strict=True)),
+            metrics=tuple(run_metric(spec, metrics[spec.name], suite) for spec in suite.metrics),
             dataset_fingerprint=suite.cases.fingerprint,
-            files=_files(suite),
+            files=run_files(suite),
             provenance=self._workspace.provenance(),
             tags=self._options.tags,
             metadata={**suite.metadata, **self._options.metadata},
@@ -280,15 +303,15 @@ class SuiteRun:
 
     def _execution_options(self, estimate: PlanEstimate, share: Share | None) -> ExecutionOptions:
         settings = self._workspace.settings
+        limits = Limits(
+            max_calls=self._options.max_calls,
+            max_cost_usd=self._max_cost_usd,
+            estimated_call_usd=estimate.call_usd,
+        )
         offline = {i for i, arm in enumerate(self._suite.arms) if arm.target.provider != "replay"}
         return ExecutionOptions(
             concurrency=share.concurrency if share else int(settings["concurrency"]),
-            budget=share.budget if share else None,
-            limits=Limits(
-                max_calls=self._options.max_calls,
-                max_cost_usd=self._max_cost_usd,
-                estimated_call_usd=estimate.call_usd,
-            ),
+            budget=share.budget if share else Budget(limits),  # targets and judges draw on the same
             retry=RetryPolicy(attempts=int(settings["attempts"]), patience_s=float(settings["patience_s"])),
             offline_arms=frozenset(offline) if self._options.offline else frozenset(),
             grace_s=float(settings["grace_s"]),
@@ -354,42 +377,3 @@ async def _execute(execution: Execution, store: Store, run: Run) -> RunCounts:
 def _close_all(metrics: Mapping[str, Metric[Any]]) -> None:
     for metric in metrics.values():
         metric.close()
-
-
-def _run_arm(arm: Arm, identity: Mapping[str, JsonValue]) -> RunArm:
-    return RunArm(
-        name=arm.name,
-        prompt_name=arm.prompt.name,
-        prompt_path=arm.prompt.path,
-        prompt_hash=arm.prompt.content_hash,
-        prompt_source=arm.prompt.source,
-        target_name=arm.target.name,
-        provider=arm.target.provider,
-        model=arm.model,
-        identity=dict(identity),
-        params=arm.params,
-        labels=arm.prompt.labels,
-    )
-
-
-def _run_metric(spec: MetricSpec, metric: Metric[Any], suite: Suite) -> RunMetric:
-    return RunMetric(
-        name=spec.name,
-        metric=spec.metric,
-        signature=metric.signature(),
-        options=spec.options,
-        low=metric.low,
-        high=metric.high,
-        direction=spec.direction or metric.direction,
-        scale=metric.scale,
-        binary=metric.binary,
-        pass_if=spec.pass_if,
-        aggregate=spec.aggregate,
-        case_passes=spec.case_passes or suite.case_passes,
-    )
-
-
-def _files(suite: Suite) -> dict[str, str]:
-    files = {suite.path: content_hash(suite.source)}
-    files.update({arm.prompt.path: arm.prompt.content_hash for arm in suite.arms if arm.prompt.path})
-    return files
