@@ -1,0 +1,143 @@
+"""Judges opened outside a run: for pairs of answers, and for labelled cases. Their calls go through the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from retest.domain.judge import JudgeSpec
+from retest.domain.pairwise import JudgeUse
+from retest.metrics.judge.caller import JudgingStoppedError
+from retest.runner.events import Listener, ignore_events
+from retest.runner.judging import JudgeCaller, JudgingContext, JudgingOptions, judge_callers
+from retest.runner.pacing import RetryPolicy
+from retest.runner.stopping import Budget, Limits, StopSignal
+from retest.targets.registry import TargetContext, open_target
+from retest.workflows.workspace import Workspace
+
+if TYPE_CHECKING:
+    from retest.store.database import Store  # loads SQLAlchemy
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """How judges are asked.
+
+    Attributes:
+        run_id: under which claims and unreadable answers are kept apart from other processes'.
+        draw: of the judgments; a fresh draw asks anew.
+        offline: what the ledger lacks is a failure.
+    """
+
+    run_id: str
+    draw: int = 0
+    offline: bool = False
+    max_calls: int | None = None
+    max_cost_usd: float | None = None
+    listener: Listener = ignore_events
+    stop: StopSignal = field(default_factory=StopSignal)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSession:
+    """Opened judges by name, and what stops them."""
+
+    callers: Mapping[str, JudgeCaller]
+    stop: StopSignal
+    concurrency: int
+
+    def use(self) -> JudgeUse:
+        """Return what all judges took together."""
+        counts = [caller.account.counts() for caller in self.callers.values()]
+        costs = [count.cost_usd for count in counts]
+        return JudgeUse(
+            calls=sum(count.calls for count in counts),
+            ledger_hits=sum(count.ledger_hits for count in counts),
+            input_tokens=sum(count.input_tokens for count in counts),
+            output_tokens=sum(count.output_tokens for count in counts),
+            cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+        )
+
+    async def each(self, items: Iterable[Item], ask: Callable[[Item], Awaitable[Result]]) -> list[Result | None]:
+        """Return what `ask` makes of each item, in order; None for those that the stop of all left over."""
+        numbered = list(enumerate(items))
+        found: list[Result | None] = [None] * len(numbered)
+        left = iter(numbered)
+
+        async def work() -> None:
+            for place, item in left:
+                if self.stop.is_set:
+                    return
+                with contextlib.suppress(JudgingStoppedError):
+                    found[place] = await ask(item)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self.concurrency, len(numbered))):
+                group.create_task(work())
+        return found
+
+
+@contextlib.asynccontextmanager
+async def open_judges(
+    judges: Sequence[JudgeSpec], store: Store, workspace: Workspace, options: SessionOptions
+) -> AsyncIterator[JudgeSession]:
+    """Open the judges' endpoints.
+
+    Raises:
+        UsageError: a key is missing, or a file cannot be read; before any call.
+    """
+    settings = workspace.settings
+    concurrency = int(settings["concurrency"])
+    context = TargetContext(env=workspace.env, prices=workspace.prices(), concurrency=concurrency)
+    async with AsyncExitStack() as stack:
+        targets = {}
+        for judge in judges:
+            target = await asyncio.to_thread(open_target, judge.target, context)
+            stack.push_async_callback(target.aclose)
+            targets[judge.name] = target
+        judging = JudgingContext(
+            ledger=store.ledger(options.run_id, lease_s=float(settings["lease_s"])),
+            options=JudgingOptions(
+                run_id=options.run_id,
+                draw=options.draw,
+                offline=options.offline,
+                concurrency=concurrency,
+                retry=RetryPolicy(attempts=int(settings["attempts"]), patience_s=float(settings["patience_s"])),
+            ),
+            budget=Budget(Limits(max_calls=options.max_calls, max_cost_usd=options.max_cost_usd)),
+            stop=options.stop,
+            listener=options.listener,
+        )
+        callers = judge_callers(judges, targets, judging)
+        yield JudgeSession(callers=callers, stop=options.stop, concurrency=concurrency)
+
+
+def run_apart(main: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run a coroutine to its end from where no other can be awaited; in a thread of its own inside a running loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(main())
+    found: list[Result] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            found.append(asyncio.run(main()))
+        except BaseException as error:  # noqa: BLE001 - raised again where it was asked for
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="retest-judges")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return found[0]
