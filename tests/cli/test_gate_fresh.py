@@ -203,3 +203,56 @@ def test_the_plain_gate_is_sticky_where_answers_vary(tmp_path: Path) -> None:
 def numbers(done: Result) -> Any:
     """Return what a gate found, without what differs by the run."""
     return done.json["outcome"], done.json["comparison"]["metrics"]["exact_match"]
+
+
+def test_a_base_without_a_baseline_file_is_run(project: Project, server: OpenAIServer) -> None:
+    """The suite as it is there, from the ledger where it has the answers; the candidate's calls are made."""
+    git(project.root, "tag", "base")
+    assert project.run("baseline", "clear").code == 0
+    project.write(PROMPT, BAD)
+    before = server.count
+    done = project.run("gate", "--baseline", "base:base", "--json")
+    assert done.code == 1, done.err
+    assert server.count == before + CALLS
+    assert numbers(done)[1]["verdict"] == "regressed"
+    assert "--baseline base:base" in done.json["reproduce"]
+    assert numbers(project.run("gate", "--baseline", "base:base", "--json")) == numbers(done)
+    assert server.count == before + CALLS
+
+
+def test_nothing_changed_since_the_base_costs_nothing(project: Project, server: OpenAIServer) -> None:
+    """One answer serves both sides, and the gate passes."""
+    git(project.root, "tag", "base")
+    before = server.count
+    assert project.run("gate", "--baseline", "base:base").code == 0
+    assert server.count == before
+
+
+def test_a_base_with_a_baseline_file_is_not_run(project: Project, server: OpenAIServer) -> None:
+    """The committed file is read from git's objects."""
+    assert project.run("baseline", "export").code == 0
+    commit_all(project.root)
+    git(project.root, "tag", "base")
+    project.write(PROMPT, BAD)
+    before = server.count
+    done = project.run("gate", "--baseline", "base:base", "--store", str(project.root / "other.db"), "--json")
+    assert (done.code, done.json["baseline"]) == (1, "git:base")
+    assert server.count == before + CALLS
+
+
+def test_a_suite_that_the_base_lacks_has_its_own_baseline(project: Project, server: OpenAIServer) -> None:
+    """A pull request that adds a suite brings a baseline with it; without one it is not judged: exit 5."""
+    git(project.root, "tag", "base")
+    (project.root / "evals/qa.yaml").rename(project.root / "evals/new.yaml")
+    assert project.run("gate", "--baseline", "base:base").code == 0
+    assert project.run("baseline", "clear").code == 0
+    before = server.count
+    assert "gate-no-baseline" in project.run("gate", "--baseline", "base:base").err
+    assert server.count == before
+
+
+def test_a_base_that_is_not_in_the_clone_is_a_usage_error(project: Project) -> None:
+    """Found before any call."""
+    done = project.run("gate", "--baseline", "base:nowhere")
+    assert done.code == 2
+    assert "nowhere" in done.err

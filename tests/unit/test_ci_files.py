@@ -92,7 +92,7 @@ def test_the_gate_is_asked_for_all_reports(tmp_path: Path) -> None:
     arguments, outputs = judge(tmp_path)
     assert arguments[0] == "gate"
     wanted = parse_report_options([after for before, after in pairwise(arguments) if before == "--report"])
-    assert wanted.keys() == {"github", "junit", "markdown", "json", "sarif"}
+    assert wanted.keys() == {"github", "junit", "markdown", "html", "json", "sarif"}
     assert {path.parent for path in wanted.values() if path is not None} == {Path(outputs["reports"])}
 
 

@@ -14,7 +14,11 @@ def command(
     suites: opt.Suites = None,
     baseline: Annotated[
         str | None,
-        typer.Option("--baseline", metavar="RUN|FILE|git:REV", help="Compare with this, not the suite's own baseline."),
+        typer.Option(
+            "--baseline",
+            metavar="RUN|FILE|git:REV|base:REV",
+            help="Compare with this, not the suite's own baseline; base:REV runs the suite there if it has no file.",
+        ),
     ] = None,
     fresh_baseline: Annotated[
         bool, typer.Option("--fresh-baseline", help="Run the baseline again beside the candidate, both anew.")
@@ -48,6 +52,8 @@ def command(
         retest gate                                  every suite, each against its own baseline
 
         retest gate evals/support.yaml --baseline git:origin/main
+
+        retest gate --baseline base:origin/main      the file committed there, else the suite, run there
 
         retest gate --baseline latest                against the latest run before this one
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,11 +140,21 @@ class _Gate:
             stdout().print(gate_report(report, verbose=self._display.verbose))
 
     def _report(self, suite: Suite) -> GateReport:
-        if not self._wish.fresh_baseline:
-            return gate_suite(suite, self._job, self._run, print_problems)
-        from retest.workflows.gate_fresh import gate_fresh
+        from retest.workflows.base_revision import BASE_PREFIX, look_at_base
 
-        return gate_fresh(suite, self._job, self._overrides, self._run_both, print_problems)
+        job, fresh = self._job, self._wish.fresh_baseline
+        beside = fresh
+        if job.baseline is not None and job.baseline.startswith(BASE_PREFIX):
+            revision = job.baseline.removeprefix(BASE_PREFIX)
+            kind = look_at_base(suite, revision, self._workspace)
+            job = replace(job, baseline=None if kind == "new" else f"git:{revision}")
+            beside = kind == "suite" or fresh
+        if not beside:
+            return gate_suite(suite, job, self._run, print_problems)
+        from retest.workflows.gate_beside import gate_beside
+
+        report = gate_beside(suite, job, self._overrides, self._run_both, print_problems, fresh=fresh)
+        return report if fresh else replace(report, reproduce=self._job.reproduce(suite))
 
     def _run_both(self, sides: Sequence[RevisionSide], options: RunOptions) -> list[Contender]:
         from retest.cli.compare_versions import run_with_progress

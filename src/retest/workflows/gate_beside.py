@@ -1,4 +1,4 @@
-"""Gates one suite on answers that both sides give anew, interleaved in one session."""
+"""Gates one suite whose baseline is run beside it, the calls of both interleaved."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ SERIES = "fresh-baseline"
 RunBoth = Callable[[Sequence[RevisionSide], RunOptions], list[Contender]]
 
 
-def gate_fresh(
+def gate_beside(
     suite: Suite,
     job: GateJob,
     overrides: Sequence[str],
     run_both: RunBoth,
     tell: Callable[[Iterable[Problem]], None],
+    *,
+    fresh: bool,
 ) -> GateReport:
-    """Return the report on one suite whose baseline was run again beside it.
+    """Return the report on one suite whose baseline was run beside it.
 
     Args:
         suite: checked.
@@ -36,6 +38,7 @@ def gate_fresh(
         overrides: apply to both sides.
         run_both: runs both sides at once with the options given.
         tell: is given the problems that the report does not hold.
+        fresh: both take fresh draws; else what the ledger has is not asked again, and the verdict is sticky.
 
     Raises:
         RetestError: a side could not be run, or the baseline's did not come to its end.
@@ -43,8 +46,10 @@ def gate_fresh(
     try:
         baseline = _baseline(suite, job)
         with open_baseline_sides(suite, baseline, job.workspace, overrides) as sides:
-            first, second = run_both(sides, replace(job.options, fresh=True, series=SERIES))
-            return _report(suite, job, first, second)
+            options = replace(job.options, fresh=True, series=SERIES) if fresh else job.options
+            first, second = run_both(sides, options)
+            report = _report(suite, job, first, second)
+            return _marked(report, first, second) if fresh else report
     except NothingToJudgeError as error:
         tell(error.problems)
         return report_no_baseline(suite, error, job.terms(suite), reproduce=job.reproduce(suite))
@@ -66,23 +71,29 @@ def _report(suite: Suite, job: GateJob, first: Contender, second: Contender) -> 
     assert run is not None, "a gate never runs dry"  # noqa: S101 - tells the type checker
     assert summary is not None, "a run has one"  # noqa: S101 - tells the type checker
     assert base is not None, "nor does its baseline"  # noqa: S101 - tells the type checker
-    again = f"retest diff {base.run_id} {run.run_id}"
     if "interrupt" in {first.outcome.stop_reason, second.outcome.stop_reason}:
         return report_interrupted(suite, run, summary, terms, reproduce=second.outcome.command)
     if completeness(first.outcome) is not ExitCode.PASSED:
         raise _incomplete(first)
     with job.workspace.open_store() as store:
         baseline = Baseline(side=stored_side(store, base), origin="run")
-        report = report_run(suite, stored_side(store, run), summary, baseline, terms, reproduce=again)
-    return report if report.comparison is None else _marked(report, first)
+        return report_run(suite, stored_side(store, run), summary, baseline, terms, reproduce=job.reproduce(suite))
 
 
-def _marked(report: GateReport, first: Contender) -> GateReport:
-    """Return the report with the note that its answers are new ones: the verdict on the kept answers may differ."""
+def _marked(report: GateReport, first: Contender, second: Contender) -> GateReport:
+    """Return the report with the note that its answers are new ones: the verdict on the kept answers may differ.
+
+    Its command repeats the comparison; typed again, the gate would ask for other answers.
+    """
     comparison = report.comparison
-    assert comparison is not None, "there was a baseline"  # noqa: S101 - tells the type checker
+    if comparison is None:
+        return report
     note = f"both sides were sampled anew, in one session: the baseline is {first.label}, run again"
-    return replace(report, comparison=replace(comparison, warnings=(note, *comparison.warnings)))
+    return replace(
+        report,
+        comparison=replace(comparison, warnings=(note, *comparison.warnings)),
+        reproduce=f"retest diff {first.outcome.plan.run_id} {second.outcome.plan.run_id}",
+    )
 
 
 def _incomplete(first: Contender) -> IncompleteError:
