@@ -11,6 +11,30 @@ from retest.domain.suite import Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSpread:
+    """What several votes on each answer say of the judges; standard deviations in the metric's unit, None if unknown.
+
+    Attributes:
+        votes: on each answer.
+        agreement: share of pairs of votes on one answer that are equal.
+        judge_sd: of one vote around the mean of all votes on the same answer: the judge's own noise.
+        judge_low, judge_high: its 95% interval.
+        sample_sd: between samples of a case, the judge's noise taken out: the target's noise.
+        case_sd: between cases, both taken out.
+        levels: of a jury: how far each judge's votes lie from the jury's mean.
+    """
+
+    votes: int
+    agreement: float
+    judge_sd: float | None
+    judge_low: float | None = None
+    judge_high: float | None = None
+    sample_sd: float | None = None
+    case_sd: float | None = None
+    levels: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSummary:
     """One metric over one arm: samples within a case first, then over cases.
 
@@ -24,6 +48,7 @@ class MetricSummary:
         n_cases, n_samples: that have a score.
         failures: samples that the metric could not score (`not_applicable` is counted apart).
         histogram: counts of case values in equal bins from `histogram_low` to `histogram_high`.
+        judges: what votes say of the judges, where answers were judged more than once.
     """
 
     name: str
@@ -49,6 +74,7 @@ class MetricSummary:
     histogram: tuple[int, ...] = ()
     histogram_low: float = 0.0
     histogram_high: float = 1.0
+    judges: JudgeSpread | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,23 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "length": ("length",),
     "language": ("language", "refusal"),
     "budget": ("latency", "tokens", "cost"),
+    "judge.kinds": (
+        "judge",
+        "judge_rubric",
+        "judge_grade",
+        "judge_equivalence",
+        "judge_correctness",
+        "judge_relevance",
+        "judge_groundedness",
+        "judge_closed_qa",
+        "judge_feedback",
+        "judge_conciseness",
+        "judge_evasiveness",
+        "judge_injection",
+        "toxicity",
+    ),
+    "judge.pairwise": ("judge_pairwise",),
+    "judge.moderation": ("moderation",),
     "python_metric": ("python",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -64,4 +81,4 @@ def build_metric(spec: MetricSpec) -> Metric[Any]:
     """
     cls = metric_classes()[spec.metric]
     options = cls.Options.model_validate(dict(spec.options))
-    return cls(options, MetricContext(name=spec.name, base_dir=spec.base_dir))
+    return cls(options, MetricContext(name=spec.name, base_dir=spec.base_dir, judging=spec.judging))

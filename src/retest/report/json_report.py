@@ -60,6 +60,7 @@ def run_document(run: Run, summary: RunSummary) -> dict[str, object]:
         "cost_usd": run.counts.cost_usd,
         "input_tokens": run.counts.input_tokens,
         "output_tokens": run.counts.output_tokens,
+        "judges": {name: dataclasses.asdict(counts) for name, counts in run.counts.judges.items()},
         "planned": run.planned,
         "draw": run.draw,
         "exit_code": run.exit_code,
@@ -105,6 +106,8 @@ def metric_document(metric: MetricSummary) -> dict[str, object]:
     """Return one metric's numbers."""
     document: dict[str, object] = {name: getattr(metric, name) for name in _METRIC_FIELDS}
     document["metric_failures"] = metric.failures
+    if metric.judges is not None:
+        document["judges"] = dataclasses.asdict(metric.judges)
     return document
 
 

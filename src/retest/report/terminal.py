@@ -22,6 +22,7 @@ from retest.report.numbers import (
     plural,
 )
 from retest.report.terminal_comparison import comparison_parts
+from retest.report.terminal_judges import judge_line, spread_lines
 
 _BARS = "▁▂▃▄▅▆▇█"
 _STATUS_STYLE = {"complete": "green", "incomplete": "yellow", "interrupted": "yellow", "running": "cyan"}
@@ -36,6 +37,7 @@ def run_result(run: Run, summary: RunSummary, *, verbose: bool = False) -> Rende
     else:
         blocks.append([line for arm in summary.arms if (line := _usage_line(arm)).plain])
     blocks.extend(comparison_parts(comparison) for comparison in summary.comparisons)
+    blocks.append(list(spread_lines(summary.arms)))
     blocks.append([_limit_line(limit) for limit in summary.limits])
     blocks.append([Text(f"note: {one_line(note)}", "yellow") for note in summary.notes])
     if verbose:
@@ -57,6 +59,8 @@ def _headline(run: Run) -> Text:
     text.append(f"; {plural(counts.calls, 'call')} made, {format_count(counts.ledger_hits)} from the ledger")
     if counts.calls and (counts.cost_usd or (counts.unpriced_calls and _costs_money(run))):
         text.append(f", cost {format_cost(counts.cost_usd)}")
+    for name, judge in counts.judges.items():
+        text.append(f"\n{judge_line(name, judge)}")
     return text
 
 

@@ -137,6 +137,12 @@ class JudgeCaller:
 
     async def ask(self, question: Question, read: Callable[[Response], T]) -> T | MetricFailure:
         """Return what `read` makes of the judge's answer, or why there is none."""
+        # One turn for all attempts: a judge that only writes prose is found out after a few answers, not after each
+        # has had its first attempt.
+        async with self._turns:
+            return await self._ask(question, read)
+
+    async def _ask(self, question: Question, read: Callable[[Response], T]) -> T | MetricFailure:
         unreadable = 0
         reason = ""
         for attempt in range(_LONGEST_WALK):
@@ -175,11 +181,10 @@ class JudgeCaller:
         while (found := await self._look_up(key)) is None:
             if self._options.offline and self._spec.target.provider != "replay":
                 return CallError(kind="offline", message="not in the ledger, and --offline forbids calls")
-            async with self._turns:
-                if self._context.stop.is_set:
-                    raise JudgingStoppedError
-                if await self._context.ledger.claim([key]):
-                    return await self._pay(question, key)
+            if self._context.stop.is_set:
+                raise JudgingStoppedError
+            if await self._context.ledger.claim([key]):
+                return await self._pay(question, key)
             await self._context.stop.sleep(_POLL_S)  # another process is fetching it
         return found
 
@@ -278,33 +283,35 @@ class SchemaWire:
 
     def __init__(self, spec: JudgeSpec) -> None:
         provider = spec.target.provider
-        self._wanted = spec.structured if spec.structured is not None else provider in _STRUCTURED
+        wanted = spec.structured if spec.structured is not None else provider in _STRUCTURED
+        self._accepted: bool | None = None if wanted else False  # None: not known yet
         self._responses_api = spec.target.options.get("api") == "responses"
-        self._known = False
         self._first = asyncio.Lock()
 
     async def call(self, target: Target, request: Request, schema: Mapping[str, JsonValue] | None) -> CallOutcome:
         """Return the outcome of one attempt."""
-        if schema is None or not self._wanted:
+        if schema is None:
             return await target.call(request)
-        if self._known:
-            return await self._structured(target, request, schema)
-        async with self._first:  # one call finds out for all: a refusal is paid in time only, but only once
-            return await self._structured(target, request, schema)
+        if self._is_unknown():
+            async with self._first:  # one call finds out for all the others
+                if self._is_unknown():
+                    return await self._structured(target, request, schema)
+        return await (self._structured(target, request, schema) if self._accepted else target.call(request))
+
+    def _is_unknown(self) -> bool:
+        return self._accepted is None
 
     async def _structured(self, target: Target, request: Request, schema: Mapping[str, JsonValue]) -> CallOutcome:
-        if not self._wanted:
-            return await target.call(request)
         params = {**request.params, **self._params(schema)}
         outcome = await target.call(replace(request, params=params))
         if isinstance(outcome, Response):
-            self._known = True
+            self._accepted = True
             return outcome
         if outcome.kind != _BAD_REQUEST:
             return outcome
         plain = await target.call(request)
         if isinstance(plain, Response):
-            self._wanted = False
+            self._accepted = False
         return plain
 
     def _params(self, schema: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

@@ -19,22 +19,36 @@ NOT_APPLICABLE = frozenset({"not_applicable", "no_expected"})
 
 @dataclass(slots=True)
 class MetricCells:
-    """One metric on one arm: values at ``case_index * samples + sample_index``, NaN where there is none."""
+    """One metric on one arm: values at ``case_index * samples + sample_index``, NaN where there is none.
+
+    `votes` are of samples that were judged more than once, under the same places.
+    """
 
     values: array[float] = field(default_factory=lambda: array("d"))
     failures: int = 0
     first_failure: str = ""
     not_applicable: int = 0
+    votes: dict[int, array[float]] = field(default_factory=dict)
 
     def put(self, place: int, outcome: ScoreOutcome) -> None:
         """Store one score, or count why there is none."""
         if isinstance(outcome, Score):
             _put(self.values, place, outcome.value)
+            self._put_votes(place, outcome)
         elif outcome.kind in NOT_APPLICABLE:
             self.not_applicable += 1
         else:
             self.failures += 1
             self.first_failure = self.first_failure or f"{outcome.kind}: {outcome.message}"
+
+    def _put_votes(self, place: int, score: Score) -> None:
+        votes = score.details.get("votes") if score.details is not None else None
+        if not isinstance(votes, list | tuple) or len(votes) < 2:  # noqa: PLR2004 - one vote cannot waver
+            return
+        values = [vote.get("value") if isinstance(vote, Mapping) else None for vote in votes]
+        known = [float(value) for value in values if isinstance(value, int | float)]
+        if len(known) == len(votes):
+            self.votes[place] = array("d", known)
 
 
 class RepeatWatch:

@@ -14,6 +14,7 @@ from retest.runner.table import ArmCells, MetricCells, RunTable
 from retest.stats.case_values import Matrix, Vector, aggregate_cases, pass_shares, pooled_within_sd
 from retest.stats.intervals import mean_interval
 from retest.stats.spread import quantiles
+from retest.workflows.judge_spread import judge_spread
 
 _BINS = 10
 _MAX_SLICES = 40  # per metric: a cluster per case would be a table nobody reads
@@ -126,6 +127,7 @@ def summarise_metric(metric: RunMetric, cells: MetricCells, values: CaseValues, 
         histogram=histogram,
         histogram_low=edges[0],
         histogram_high=edges[1],
+        judges=judge_spread(metric, cells, table.samples),
     )
 
 

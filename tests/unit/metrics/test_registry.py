@@ -17,7 +17,8 @@ FOLDER = Path(retest.metrics.__file__).parent
 
 def test_every_metric_of_every_module_is_registered() -> None:
     """A metric that a module lists and the table forgets could not be named in a suite."""
-    modules = (import_module(f"retest.metrics.{path.stem}") for path in sorted(FOLDER.glob("*.py")))
+    names = (".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in sorted(FOLDER.rglob("*.py")))
+    modules = (import_module(f"retest.metrics.{name}") for name in names)
     listed = [cls for module in modules for cls in getattr(module, "METRICS", ())]
     assert {cls.info.name: cls for cls in listed} == dict(metric_classes())
 
