@@ -18,6 +18,7 @@ from retest.domain.prompt import Message
 from retest.domain.run import Run, RunCounts, RunStatus
 from retest.errors import RetestError
 from retest.store.baselines import NamedBaseline, clear_baseline, list_baselines, set_baseline
+from retest.store.case_pages import CasePages
 from retest.store.comparison_queries import iter_calls, iter_cases, read_failures
 from retest.store.engine import Database, open_database
 from retest.store.ledger import StoredLedger
@@ -254,6 +255,14 @@ class Store:
         parts = self._parts(run)
         with self._database.reading() as connection:
             return read_failures(connection, parts, metric, arm_index(parts, arm))
+
+    def case_pages(self, run: str) -> CasePages:
+        """Return the cases of a run (named as for `get_run`), to be read in pages.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        return CasePages(self._database, run)
 
     def search(self, text: str, wanted: SearchFilter | None = None) -> Iterator[SearchHit]:
         """Yield the samples whose output or error message contains the text, newest run first."""

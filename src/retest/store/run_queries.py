@@ -75,7 +75,17 @@ def _fulfils(run: Run, wanted: RunFilter) -> bool:
     has_metadata = all(
         name in run.metadata and _same_value(run.metadata[name], text) for name, text in wanted.metadata.items()
     )
-    return has_metadata and all(_mean_fulfils(run.summary, condition) for condition in wanted.metrics)
+    has_text = not wanted.text or wanted.text.casefold() in _header_text(run)
+    return has_metadata and has_text and all(_mean_fulfils(run.summary, condition) for condition in wanted.metrics)
+
+
+def _header_text(run: Run) -> str:
+    """Return what a person may remember a run by, each part on its own line."""
+    arms = [part for arm in run.arms for part in (arm.name, arm.prompt_path, arm.model, arm.prompt_hash)]
+    notes = [part for name, value in run.metadata.items() for part in (name, str(value))]
+    origin = [run.provenance.git_commit, run.provenance.git_branch, run.provenance.user]
+    parts = [run.run_id, run.suite, run.suite_path, run.status, *arms, *run.tags, *notes, *origin]
+    return "\n".join(part for part in parts if part).casefold()
 
 
 def _same_value(value: JsonValue, text: str) -> bool:

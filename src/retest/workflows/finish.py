@@ -76,6 +76,14 @@ def stored_summary(summary: RunSummary) -> dict[str, JsonValue]:
     document: dict[str, object] = {
         "arms": {arm.name: arm_document(arm) for arm in summary.arms},
         "limits": [dataclasses.asdict(limit) for limit in summary.limits],
+        "histograms": {
+            arm.name: {
+                metric.name: [metric.histogram_low, metric.histogram_high, list(metric.histogram)]
+                for metric in arm.metrics
+            }
+            for arm in summary.arms
+        },
+        "notes": list(summary.notes),
     }
     return document  # type: ignore[return-value] # JSON by construction
 

@@ -108,10 +108,11 @@ def comparison_page(baseline: Side, candidate: Side, options: DiffOptions, aroun
 
 def compared_page(baseline: Side, candidate: Side, comparison: RunComparison, around: Around) -> ReportPage:
     """Return the page of a comparison that is there already; `comparison.arms` should name all changed cases."""
-    return _page(candidate, [_compared_pair(baseline, candidate, arm) for arm in comparison.arms], comparison, around)
+    return _page(candidate, [compared_pair(baseline, candidate, arm) for arm in comparison.arms], comparison, around)
 
 
-def _compared_pair(baseline: Side, candidate: Side, arm: ArmComparison) -> Pair:
+def compared_pair(baseline: Side, candidate: Side, arm: ArmComparison) -> Pair:
+    """Return two compared arms with the values of their cases."""
     names = {metric.metric for metric in arm.metrics}
     after = tuple(metric for metric in candidate.scores.metrics if metric.name in names)
     before = tuple(metric for metric in baseline.scores.metrics if metric.name in names)
