@@ -154,6 +154,10 @@ def plan_lines(plan: PlanReady) -> list[str]:
         cost = "" if plan.estimated_cost_usd == 0 else f", cost {_about(plan.estimated_cost_usd)}"
         spending += f"; at most about {format_count(plan.estimated_tokens)} tokens{cost}"
     lines.append(spending)
+    if plan.judge_calls:
+        cost = "" if plan.judge_cost_usd == 0 else f", cost {_about(plan.judge_cost_usd)}"
+        judging = f"  judges: at most {plural(plan.judge_calls, 'call')}"
+        lines.append(f"{judging}, about {format_count(plan.judge_tokens)} tokens{cost}")
     if plan.resumed:
         lines.append(f"  resuming run {plan.run_id}")
     if plan.draw:

@@ -11,7 +11,10 @@ from retest.domain.run import SampleRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReady:
-    """The plan before any spending. Estimates are None where a price or a length is unknown."""
+    """The plan before any spending. Estimates are None where a price or a length is unknown.
+
+    What judges would take is apart, at most: which judgments are in the ledger is not known before the answers are.
+    """
 
     run_id: str
     suite: str
@@ -24,6 +27,9 @@ class PlanReady:
     estimated_cost_usd: float | None = None
     resumed: bool = False
     draw: int = 0
+    judge_calls: int = 0
+    judge_tokens: int = 0
+    judge_cost_usd: float | None = 0.0
 
     @property
     def calls_to_make(self) -> int:

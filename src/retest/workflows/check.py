@@ -61,12 +61,14 @@ def _unset_variables(suite: Suite, env: Mapping[str, str]) -> Iterator[Problem]:
 
     A warning, for a suite is checked where its keys are not: a run refuses to start.
     """
-    for target in {arm.target.name: arm.target for arm in suite.arms}.values():
+    targets = {("target", arm.target.name): arm.target for arm in suite.arms}
+    targets |= {("judge", judge.name): judge.target for judge in suite.judges}
+    for (kind, _), target in targets.items():
         named = set(_VARIABLE.findall(canonical_json(dict(target.options)).decode()))
         for name in sorted(name for name in named if not env.get(name)):
             yield Problem(
                 slug="suite-variable-unset",
-                message=f"target '{target.name}' needs the environment variable {name}, which is not set",
+                message=f"{kind} '{target.name}' needs the environment variable {name}, which is not set",
                 where=target.where,
                 fix=f"set {name} in the environment or in .env before `retest run`",
                 severity="warning",

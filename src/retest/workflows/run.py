@@ -27,6 +27,7 @@ from retest.targets.prices import PriceTable
 from retest.targets.registry import TargetContext, open_target, providers
 from retest.workflows.check import build_metrics
 from retest.workflows.estimate import PlanEstimate, estimate_plan
+from retest.workflows.judge_estimate import estimate_judging
 from retest.workflows.judges import (
     OpenJudges,
     asked_judges,
@@ -139,8 +140,11 @@ class SuiteRun:
         run_id = unfinished.run_id if unfinished else self._workspace.new_run_id()
         ledger = store.ledger(run_id, lease_s=lease_s)
         estimate = await estimate_plan(plan, ledger, prices, self._paid(), stop=stop)
+        judging = estimate_judging(metrics, estimate, prices)
+        estimate.call_usd = max(estimate.call_usd, judging.call_usd)
         self._refuse_unpriced(estimate.unpriced_arms + unpriced_judges(judges.specs, prices))
         ready = self._ready(run_id, plan, estimate, resumed=unfinished is not None)
+        ready = replace(ready, judge_calls=judging.calls, judge_tokens=judging.tokens, judge_cost_usd=judging.cost_usd)
         self._tell(ready)
         return PreparedRun(
             plan=plan,
