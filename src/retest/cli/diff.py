@@ -31,6 +31,9 @@ def command(
     ] = None,
     metric: Annotated[list[str] | None, typer.Option("--metric", "-m", help="Only this metric; repeatable.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Show at most so many changed cases.")] = 10,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no judge: of pairwise metrics, use the judgments that are paid for.")
+    ] = False,
     store: opt.StoreUrl = None,
     as_json: opt.Json = False,
     verbose: opt.Verbose = False,
@@ -55,9 +58,12 @@ def command(
     """
     from retest.cli.config import open_workspace
     from retest.workflows.diff import DiffOptions
+    from retest.workflows.pairwise_sides import PairwiseOnDemand
 
-    wish = DiffOptions(arms=arm, metrics=tuple(metric or ()), limit=limit)
-    comparison, chosen = _compare(open_workspace(store=store), (baseline, candidate), wish)
+    workspace = open_workspace(store=store)
+    asker = PairwiseOnDemand(workspace, offline=offline)
+    wish = DiffOptions(arms=arm, metrics=tuple(metric or ()), limit=limit, pairwise=asker)
+    comparison, chosen = _compare(workspace, (baseline, candidate), wish)
     if chosen is not None and not as_json:
         _say(chosen)
     return _show(comparison, as_json=as_json, verbose=verbose)

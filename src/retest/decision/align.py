@@ -13,6 +13,7 @@ from typing import Literal
 
 from retest.domain.comparison import Difference, UnpairedCase
 from retest.domain.json_value import JsonValue
+from retest.domain.pairwise import PAIRWISE
 from retest.domain.run import RunArm, RunMetric
 from retest.domain.scores import ArmCalls, RunScores, ScoredCase
 from retest.domain.suite import SameKey
@@ -156,6 +157,8 @@ def _plan(baseline: RunScores, candidate: RunScores, pairs: CasePairs, name: str
     if after is None:
         assert before is not None, "the name is one run's or the other's"  # noqa: S101 - tells the type checker
         return MetricPlan(metric=before, refusal="only in the baseline")
+    if after.metric == PAIRWISE:
+        return MetricPlan(metric=after)  # it scores no answer alone, so there is nothing to score anew
     if before is None or before.signature != after.signature:
         return MetricPlan(metric=after, rescoring="baseline")
     return MetricPlan(metric=after, rescoring="changed_cases" if pairs.reworded else "none")

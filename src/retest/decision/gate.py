@@ -134,10 +134,21 @@ def _arm_reasons(arm: ArmComparison, policy: GatePolicy, n_arms: int) -> Iterato
     if arm.n_cases < policy.min_cases:
         few = f"{arm.n_cases} in common with the baseline, and gate.min_cases asks for {policy.min_cases}"
         yield _block("not_comparable", f"too few cases to judge: {few}", arm.candidate)
+    yield from _unjudged_reasons(arm, policy)
     for metric in arm.metrics:
         reason = _metric_reason(metric, policy, n_arms)
         if reason is not None:
             yield replace(reason, arm=arm.candidate, metric=metric.metric)
+
+
+def _unjudged_reasons(arm: ArmComparison, policy: GatePolicy) -> Iterator[GateReason]:
+    """Yield what says that a judge failed on too many pairs of answers."""
+    for result in arm.pairwise:
+        tried = result.n_pairs + result.missing
+        if tried and result.missing / tried > policy.max_error_rate:
+            why = f": {result.failures[0]}" if result.failures else ""
+            message = f"{result.missing} of {tried} pairs of answers could not be judged{why}"
+            yield replace(_block("errors", message, arm.candidate), metric=result.metric)
 
 
 def _metric_reason(metric: MetricComparison, policy: GatePolicy, n_arms: int) -> GateReason | None:

@@ -101,6 +101,7 @@ def sum_up(judged: JudgedArms) -> PairwiseResult:
             value=position.first_share.value, low=position.first_share.low, high=position.first_share.high
         ),
         position_p=position.p,
+        same=sum(pair.same for pair in judged.pairs),
         cases={case_id: sum(found) / len(found) for case_id, found in scores.items()},
         failures=_failures(judged),
         use=judged.use,

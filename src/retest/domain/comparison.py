@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from retest.domain.catalog import Scale
+from retest.domain.pairwise import PairwiseResult
 from retest.domain.suite import Direction
 
 Verdict = Literal["regressed", "improved", "unchanged", "not_worse", "inconclusive", "not_comparable"]
@@ -170,6 +171,7 @@ class ArmComparison:
         differences: between the arms: prompt, model, parameters, what answered.
         changed: the worst first; at most as many as were asked for, of `n_worse` and `n_better`.
         flaky: cases that pass in some samples and fail in others, on both sides alike.
+        pairwise: what is behind the verdicts of metrics that compare two answers.
     """
 
     baseline: str
@@ -186,6 +188,7 @@ class ArmComparison:
     n_cases: int = 0
     unpaired: tuple[UnpairedCase, ...] = ()
     notes: tuple[str, ...] = ()
+    pairwise: tuple[PairwiseResult, ...] = ()
 
     @property
     def is_comparable(self) -> bool:

@@ -58,15 +58,21 @@ class PairVote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedPair:
-    """One answer of each side to one case, with all votes on them; the answers have the same `sample_index`."""
+    """One answer of each side to one case, with all votes on them; the answers have the same `sample_index`.
+
+    `same` where both sides have one and the same answer, paid for once: a tie, and nobody is asked.
+    """
 
     case_id: str
     sample_index: int
-    votes: tuple[PairVote, ...]
+    votes: tuple[PairVote, ...] = ()
+    same: bool = False
 
     @property
     def score(self) -> float | None:
         """Return the mean over the votes that are complete, None where none is."""
+        if self.same:
+            return 0.5
         known = [score for vote in self.votes if (score := vote.score) is not None]
         return sum(known) / len(known) if known else None
 
@@ -100,6 +106,7 @@ class PairwiseResult:
         n_cases: with at least one complete pair; `n_pairs` complete pairs.
         missing: pairs without a verdict in both orders; `failures` says why, each reason once.
         unpaired: answers without a counterpart of the same sample index.
+        same: pairs that are one and the same answer on both sides (nothing that is sent changed): ties, not asked.
         win, tie, loss: of the candidate; shares of pairs, averaged within a case first.
         flip_rate: share of votes whose two orders differ (each counted as a tie).
         first_share: share of judgments won by the answer shown first, a tie counting half.
@@ -123,6 +130,7 @@ class PairwiseResult:
     first_share: Share
     position_p: float
     cases: Mapping[str, float] = field(default_factory=dict)
+    same: int = 0
     failures: tuple[str, ...] = ()
     use: JudgeUse = field(default_factory=JudgeUse)
 

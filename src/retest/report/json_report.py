@@ -11,6 +11,7 @@ from retest.domain.comparison import ArmComparison, ComparedRun, MetricCompariso
 from retest.domain.run import Run
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary
 from retest.errors import ExitCode, Problem
+from retest.report.pairwise_text import pairwise_documents
 
 _METRIC_FIELDS = (
     "mean",
@@ -117,6 +118,7 @@ def comparison_document(comparison: ArmComparison) -> dict[str, object]:
         "baseline": comparison.baseline,
         "candidate": comparison.candidate,
         "metrics": {metric.metric: dataclasses.asdict(metric) for metric in comparison.metrics},
+        "pairwise": pairwise_documents(comparison.pairwise),
     }
 
 
@@ -169,6 +171,7 @@ def _arm_comparison_document(arm: ArmComparison) -> dict[str, object]:
         "usage": [None if side is None else dataclasses.asdict(side) for side in usage],
         "unpaired": [dataclasses.asdict(case) for case in arm.unpaired],
         "notes": list(arm.notes),
+        "pairwise": pairwise_documents(arm.pairwise),
     }
 
 

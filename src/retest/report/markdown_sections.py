@@ -10,6 +10,7 @@ from retest.domain.gate import GateReason, GateReport, Waiver
 from retest.report.escape import one_line
 from retest.report.markdown_text import bullets, escape_text, fence, figure, folded, listed, table
 from retest.report.numbers import MISSING, format_cost, format_interval, format_latency, format_p, format_signed, plural
+from retest.report.pairwise_text import pairwise_lines
 from retest.report.verdict_text import (
     age_text,
     blocks,
@@ -62,6 +63,11 @@ def verdicts(arm: ArmComparison, rows: int) -> Iterator[str]:
     if len(arm.metrics) > rows:
         yield f"and {len(arm.metrics) - rows:,} more metrics"
     notes = [f"{escape_text(metric.metric, chars=_NAME)}: {note}" for metric in arm.metrics for note in _notes(metric)]
+    notes += [
+        f"{escape_text(result.metric, chars=_NAME)}: {escape_text(line.text)}"
+        for result in arm.pairwise
+        for line in pairwise_lines(result)
+    ]
     notes += [escape_text(note) for note in arm.notes]
     if notes:
         yield bullets(listed(notes, rows))

@@ -12,6 +12,7 @@ from rich.text import Text
 from retest.domain.comparison import ArmComparison, MetricComparison
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_interval, format_p, format_signed, format_value
+from retest.report.terminal_pairwise import pairwise_notes
 from retest.report.verdict_text import drift_text
 
 VERDICT_STYLE = {
@@ -26,7 +27,12 @@ VERDICT_STYLE = {
 
 def comparison_parts(comparison: ArmComparison) -> list[RenderableType]:
     """Return a headline, the table of verdicts, and what could have been seen or missed."""
-    return [comparison_head(comparison), verdict_table(comparison.metrics), *verdict_notes(comparison.metrics)]
+    return [
+        comparison_head(comparison),
+        verdict_table(comparison.metrics),
+        *verdict_notes(comparison.metrics),
+        *pairwise_notes(comparison.pairwise),
+    ]
 
 
 def comparison_head(comparison: ArmComparison) -> Text:

@@ -36,6 +36,7 @@ from retest.report.numbers import (
     plural,
 )
 from retest.report.terminal_comparison import comparison_head, verdict_line, verdict_notes, verdict_table
+from retest.report.terminal_pairwise import pairwise_notes
 from retest.report.word_diff import Piece, diff_words
 
 _HASH = re.compile(r"\b[0-9a-f]{32,}\b")
@@ -120,7 +121,7 @@ def _arm_blocks(arm: ArmComparison, *, verbose: bool) -> Iterator[list[Renderabl
     head = comparison_head(arm)
     head.append(f"  {plural(arm.n_cases, 'case')} in common", "dim")
     yield [head, *(_difference_line(item) for item in arm.differences)]
-    yield [verdict_table(arm.metrics), *verdict_notes(arm.metrics)]
+    yield [verdict_table(arm.metrics), *verdict_notes(arm.metrics), *pairwise_notes(arm.pairwise)]
     yield [Text(f"note: {one_line(note)}", "yellow") for note in arm.notes]
     if arm.baseline_usage is not None and arm.candidate_usage is not None:
         table = usage_table(arm.baseline_usage, arm.candidate_usage)

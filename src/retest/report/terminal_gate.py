@@ -14,6 +14,7 @@ from retest.domain.gate import GateReason, GateReport, Outcome, Waiver
 from retest.report.escape import one_line
 from retest.report.numbers import plural
 from retest.report.terminal_comparison import comparison_head, verdict_notes, verdict_table
+from retest.report.terminal_pairwise import pairwise_notes
 
 _WORDS: dict[Outcome, tuple[str, str]] = {
     "passed": ("PASSED", "bold green"),
@@ -76,7 +77,8 @@ def _arm_block(arm: ArmComparison, reasons: Sequence[GateReason]) -> list[Render
         for item in arm.differences
     ]
     notes = [Text(f"note: {one_line(note)}", "yellow") for note in arm.notes]
-    return [head, *differences, verdict_table(arm.metrics), *verdict_notes(_unsaid(arm, reasons)), *notes]
+    said = [*verdict_notes(_unsaid(arm, reasons)), *pairwise_notes(arm.pairwise)]
+    return [head, *differences, verdict_table(arm.metrics), *said, *notes]
 
 
 def _unsaid(arm: ArmComparison, reasons: Sequence[GateReason]) -> list[MetricComparison]:

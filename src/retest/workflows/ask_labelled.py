@@ -13,7 +13,7 @@ from retest.metrics.judge.base import JudgedSample, JudgeMetric
 from retest.metrics.judge.pairwise import AnswerPair, PairAnswer, PairwiseJudge
 from retest.metrics.registry import build_metric
 from retest.workflows.calibrate import Judgment, pair_judgment
-from retest.workflows.judge_session import JudgeSession, SessionOptions, open_judges, run_apart
+from retest.workflows.judge_session import JudgeSession, SessionOptions, judge_session, run_apart
 from retest.workflows.labelled_cases import LabelledCase
 from retest.workflows.workspace import Workspace
 
@@ -50,7 +50,7 @@ async def _ask_labelled(
             offline=offline,
             max_cost_usd=workspace.settings["max_cost_usd"],
         )
-        async with open_judges(metric.judging.judges, store, workspace, options) as session:
+        async with judge_session(metric.judging.judges, store, workspace, options) as session:
             found = await session.each(cases, lambda case: _judge(metric, case, session))
     if session.stop.is_set:
         raise IncompleteError(_stopped(session, sum(each is not None for each in found), len(cases)))

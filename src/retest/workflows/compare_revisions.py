@@ -171,6 +171,7 @@ def compare_pair(store: Store, first: Contender, second: Contender) -> RunCompar
         ValueError: one of them was not run.
     """
     from retest.workflows.diff import DiffOptions, diff_runs, stored_side
+    from retest.workflows.pairwise_sides import PairwiseOnDemand
 
     before, after = first.outcome.run, second.outcome.run
     if before is None or after is None:
@@ -179,7 +180,12 @@ def compare_pair(store: Store, first: Contender, second: Contender) -> RunCompar
     sides = (stored_side(store, before), stored_side(store, after))
     with separate_imports(second.side.root):
         found = [
-            diff_runs(*sides, DiffOptions(arms=arms), cwd=workspace.cwd, now=workspace.clock())
+            diff_runs(
+                *sides,
+                DiffOptions(arms=arms, pairwise=PairwiseOnDemand(workspace)),
+                cwd=workspace.cwd,
+                now=workspace.clock(),
+            )
             for arms in _arm_pairs(first, second)
         ]
     return replace(

@@ -23,6 +23,7 @@ from retest.decision.align import (
 from retest.decision.changed_cases import find_changed_cases
 from retest.decision.decide import JudgedMetric, MetricScores, Policy, judge_metrics
 from retest.decision.drift import mark_drift
+from retest.decision.pairwise import pairwise_scores
 from retest.decision.slices import compare_slices
 from retest.domain.comparison import (
     Answer,
@@ -33,6 +34,7 @@ from retest.domain.comparison import (
     RunComparison,
 )
 from retest.domain.json_value import content_hash
+from retest.domain.pairwise import PAIRWISE, PairwiseResult
 from retest.domain.run import Run, RunArm
 from retest.domain.scores import ArmCalls, CaseScores, RunScores
 from retest.domain.self_test import MeasuredDrift
@@ -40,6 +42,7 @@ from retest.domain.suite import GatePolicy
 from retest.workflows.changed_answers import attach_answers
 from retest.workflows.compare_usage import compare_usage
 from retest.workflows.measured_drift import read_drifts
+from retest.workflows.pairwise_sides import PairedArms, PairwiseAsker, judge_paired
 from retest.workflows.read_scores import read_run_scores
 from retest.workflows.renewed_scores import Renewed, renew_scores
 from retest.workflows.stored_gate import read_stored_gate
@@ -61,6 +64,7 @@ class DiffOptions:
         limit: changed cases to show, for each pair of arms.
         answers: of those, how many with an answer of each side; None for all.
         gate: the policy with alpha and margins; None for the one that the candidate's suite had.
+        pairwise: who has pairs of answers judged; None leaves pairwise metrics without a verdict.
     """
 
     arms: tuple[str, str] | None = None
@@ -68,6 +72,7 @@ class DiffOptions:
     limit: int = 10
     answers: int | None = None
     gate: GatePolicy | None = None
+    pairwise: PairwiseAsker | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +104,7 @@ class Sides:
     gate: GatePolicy
     drifts: Mapping[tuple[str, str], MeasuredDrift] = field(default_factory=dict)
     renewed: Renewed = field(default_factory=Renewed)
+    base_dir: Path = Path()
 
 
 def diff_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Path, now: datetime) -> RunComparison:
@@ -126,7 +132,8 @@ def diff_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Pat
         drifts=read_drifts(candidate.store, after.suite),
     )
     renewed = renew_scores(baseline, candidate, sides.plans, pairs, arms.pairs, cwd=cwd)
-    compared = [_compare_arms(replace(sides, renewed=renewed), first, second, options) for first, second in arms.pairs]
+    sides = replace(sides, renewed=renewed, base_dir=(cwd / after.suite_path).parent)
+    compared = [_compare_arms(sides, first, second, options) for first, second in arms.pairs]
     age = _age(before, [first for first, _ in arms.pairs], now)
     return RunComparison(
         baseline=_compared_run(before),
@@ -151,11 +158,17 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
         ArmSide(arm=first, calls=calls_before), ArmSide(arm=second, calls=calls_after), sides.gate.require_same
     )
     blocked = blocked_by(differences)
-    scores = [_metric_scores(sides, plan, first, second, blocked) for plan in sides.plans]
+    clusters = {**(before.clusters() or {}), **(after.clusters() or {})} or None
+    pairwise = {} if blocked else _judge_pairs(sides, first, second, clusters, options)
+    scores = [
+        _pair_scores(sides, plan, pairwise, blocked)
+        if plan.metric.metric == PAIRWISE
+        else _metric_scores(sides, plan, first, second, blocked)
+        for plan in sides.plans
+    ]
     left_out = unsampled(
         sides.pairs, {"baseline": _scored(scores, "baseline"), "candidate": _scored(scores, "candidate")}
     )
-    clusters = {**(before.clusters() or {}), **(after.clusters() or {})} or None
     policy = Policy(
         alpha=sides.gate.alpha, case_share=sides.gate.case_share, seed=_seed(sides, first, second), clusters=clusters
     )
@@ -174,8 +187,36 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
         n_cases=len(paired) if blocked is None else 0,
         unpaired=(*sides.pairs.unpaired, *(left_out if blocked is None else ())),
         notes=(*silent, *_repeat_notes(sides, first, second)),
+        pairwise=tuple(pairwise.values()),
     )
     return _with_cases(comparison, sides, judged, options)
+
+
+def _judge_pairs(
+    sides: Sides, first: RunArm, second: RunArm, clusters: Mapping[str, str] | None, options: DiffOptions
+) -> dict[str, PairwiseResult]:
+    arms = PairedArms(
+        baseline=sides.baseline,
+        candidate=sides.candidate,
+        first=first,
+        second=second,
+        case_ids=sides.pairs.paired,
+        clusters=clusters,
+    )
+    metrics = [plan.metric for plan in sides.plans if plan.refusal is None]
+    return judge_paired(arms, metrics, options.pairwise, sides.base_dir)
+
+
+def _pair_scores(
+    sides: Sides, plan: MetricPlan, pairwise: Mapping[str, PairwiseResult], blocked: str | None
+) -> MetricScores:
+    """Return what a pairwise judge said of both sides' answers, as scores."""
+    name, own = plan.metric.name, sides.gate.metrics.get(plan.metric.name)
+    result = pairwise.get(name)
+    if result is None:
+        unjudged = "both sides' answers must be stored for a judge to compare them"
+        return MetricScores(metric=name, baseline={}, candidate={}, note=blocked or plan.refusal or unjudged)
+    return pairwise_scores(result, margin=None if own is None else own.margin)
 
 
 def _drifts(sides: Sides, arm: RunArm) -> dict[str, MeasuredDrift]:
@@ -233,7 +274,11 @@ def _with_cases(
     comparison: ArmComparison, sides: Sides, judged: Sequence[JudgedMetric], options: DiffOptions
 ) -> ArmComparison:
     changed = find_changed_cases(
-        [(metric, plan.metric) for metric, plan in zip(judged, sides.plans, strict=True)],
+        [
+            (metric, plan.metric)
+            for metric, plan in zip(judged, sides.plans, strict=True)
+            if plan.metric.metric != PAIRWISE  # one value a case cannot show which case changed
+        ],
         seed=0,
     )
     shown = changed.cases[: options.limit]

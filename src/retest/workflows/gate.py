@@ -18,6 +18,7 @@ from retest.domain.summary import RunSummary
 from retest.errors import ExitCode, NothingToJudgeError
 from retest.workflows.baseline import Baseline
 from retest.workflows.diff import DiffOptions, Side, diff_runs
+from retest.workflows.pairwise_sides import PairwiseAsker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Terms:
         cwd: where the suite's path starts.
         now: for the age of the baseline and for waivers.
         shown_cases: changed cases that the report holds, for each pair of arms.
+        pairwise: who has pairs of answers judged.
     """
 
     policy: GatePolicy
@@ -44,6 +46,7 @@ class Terms:
     cwd: Path
     now: datetime
     shown_cases: int = 10
+    pairwise: PairwiseAsker | None = None
 
 
 def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, terms: Terms) -> Judged:
@@ -52,7 +55,7 @@ def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, t
     assert run is not None, "a candidate is a stored run"  # noqa: S101 - tells the type checker
     comparison = None
     if baseline is not None:
-        wish = DiffOptions(gate=terms.policy, limit=terms.shown_cases)
+        wish = DiffOptions(gate=terms.policy, limit=terms.shown_cases, pairwise=terms.pairwise)
         comparison = diff_runs(baseline.side, candidate, wish, cwd=terms.cwd, now=terms.now)
     facts = GateFacts(
         summary=summary,

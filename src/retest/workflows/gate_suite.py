@@ -10,6 +10,7 @@ from retest.domain.suite import Suite
 from retest.errors import NothingToJudgeError, Problem
 from retest.workflows.baseline import Baseline, SuitePlace, resolve_baseline
 from retest.workflows.gate import Terms, report_interrupted, report_no_baseline, report_run, reproduce_command
+from retest.workflows.pairwise_sides import PairwiseOnDemand
 from retest.workflows.run import RunOptions, RunOutcome
 from retest.workflows.workspace import Workspace
 
@@ -40,6 +41,7 @@ class GateJob:
             cwd=workspace.cwd,
             now=workspace.clock(),
             shown_cases=self.shown_cases,
+            pairwise=PairwiseOnDemand(workspace, offline=self.options.offline),
         )
 
     def reproduce(self, suite: Suite) -> str:

@@ -14,10 +14,9 @@ from retest.domain.judge import JudgeSpec
 from retest.domain.pairwise import JudgeUse
 from retest.metrics.judge.caller import JudgingStoppedError
 from retest.runner.events import Listener, ignore_events
-from retest.runner.judging import JudgeCaller, JudgingContext, JudgingOptions, judge_callers
-from retest.runner.pacing import RetryPolicy
+from retest.runner.judging import JudgeCaller
 from retest.runner.stopping import Budget, Limits, StopSignal
-from retest.targets.registry import TargetContext, open_target
+from retest.workflows.judges import judging_context, judging_options, open_judges
 from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class JudgeSession:
 
 
 @contextlib.asynccontextmanager
-async def open_judges(
+async def judge_session(
     judges: Sequence[JudgeSpec], store: Store, workspace: Workspace, options: SessionOptions
 ) -> AsyncIterator[JudgeSession]:
     """Open the judges' endpoints.
@@ -94,30 +93,17 @@ async def open_judges(
     Raises:
         UsageError: a key is missing, or a file cannot be read; before any call.
     """
-    settings = workspace.settings
-    concurrency = int(settings["concurrency"])
-    context = TargetContext(env=workspace.env, prices=workspace.prices(), concurrency=concurrency)
     async with AsyncExitStack() as stack:
-        targets = {}
-        for judge in judges:
-            target = await asyncio.to_thread(open_target, judge.target, context)
-            stack.push_async_callback(target.aclose)
-            targets[judge.name] = target
-        judging = JudgingContext(
-            ledger=store.ledger(options.run_id, lease_s=float(settings["lease_s"])),
-            options=JudgingOptions(
-                run_id=options.run_id,
-                draw=options.draw,
-                offline=options.offline,
-                concurrency=concurrency,
-                retry=RetryPolicy(attempts=int(settings["attempts"]), patience_s=float(settings["patience_s"])),
-            ),
+        opened = await open_judges(judges, workspace, stack)
+        context = judging_context(
+            store.ledger(options.run_id, lease_s=float(workspace.settings["lease_s"])),
+            judging_options(workspace, options.run_id, draw=options.draw, offline=options.offline),
             budget=Budget(Limits(max_calls=options.max_calls, max_cost_usd=options.max_cost_usd)),
             stop=options.stop,
             listener=options.listener,
         )
-        callers = judge_callers(judges, targets, judging)
-        yield JudgeSession(callers=callers, stop=options.stop, concurrency=concurrency)
+        concurrency = int(workspace.settings["concurrency"])
+        yield JudgeSession(callers=opened.callers(context), stop=options.stop, concurrency=concurrency)
 
 
 def run_apart(main: Callable[[], Coroutine[Any, Any, Result]]) -> Result:

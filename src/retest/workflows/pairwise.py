@@ -18,7 +18,7 @@ from retest.domain.pairwise import PAIRWISE, JudgedPair, PairVote, PairwiseResul
 from retest.domain.run import Run, RunMetric
 from retest.domain.sample import Response
 from retest.metrics.judge.pairwise import AnswerPair, PairAnswer, PairwiseJudge
-from retest.workflows.judge_session import JudgeSession, SessionOptions, open_judges, run_apart
+from retest.workflows.judge_session import JudgeSession, SessionOptions, judge_session, run_apart
 from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -100,15 +100,18 @@ def build_pairwise(metric: RunMetric, base_dir: Path) -> PairwiseJudge:
 async def judge_task(task: PairwiseTask, judge: PairwiseJudge, session: JudgeSession) -> PairwiseResult:
     """Ask about every pair of answers, and sum up."""
     pairs, unpaired = _pairs(task)
-    wanted = [_answer_pair(task, case_id, index) for case_id, index in pairs]
 
-    async def ask(pair: AnswerPair) -> tuple[PairVote, ...]:
-        return await judge.compare(pair, session.callers)
+    async def ask(place: tuple[str, int]) -> JudgedPair:
+        case_id, index = place
+        pair = _answer_pair(task, case_id, index)
+        if pair.baseline.key == pair.candidate.key:
+            return JudgedPair(case_id=case_id, sample_index=index, same=True)
+        return JudgedPair(case_id=case_id, sample_index=index, votes=await judge.compare(pair, session.callers))
 
-    votes = await session.each(wanted, ask)
+    found = await session.each(pairs, ask)
     judged = [
-        JudgedPair(case_id=case_id, sample_index=index, votes=_unasked(judge, session) if found is None else found)
-        for (case_id, index), found in zip(pairs, votes, strict=True)
+        JudgedPair(case_id=case_id, sample_index=index, votes=_unasked(judge, session)) if pair is None else pair
+        for (case_id, index), pair in zip(pairs, found, strict=True)
     ]
     return sum_up(
         JudgedArms(
@@ -189,6 +192,6 @@ class PairwiseJudging:
         with self._workspace.open_store() as store:
             for task in tasks:
                 judge = build_pairwise(task.metric, base_dir)
-                async with open_judges(judge.judging.judges, store, self._workspace, options) as session:
+                async with judge_session(judge.judging.judges, store, self._workspace, options) as session:
                     found.append(await judge_task(task, judge, session))
         return found
