@@ -133,8 +133,7 @@ def _objects(data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 def _grade(definition: JudgeDefinition, data: Mapping[str, Any]) -> Verdict:
     justification = _text(data, JUSTIFICATION)
     value, low, high = _field(data, VERDICT_KEYS["grade"]), int(definition.scale.low), int(definition.scale.high)
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
-    if not whole:
+    if type(value) is not int and not (isinstance(value, float) and value.is_integer()):
         raise BadVerdictError(f"the grade is no whole number: {_shown(str(value))}")
     if not low <= value <= high:
         raise BadVerdictError(f"the grade {int(value)} is not from {low} to {high}")
