@@ -10,6 +10,7 @@ from datetime import date
 from retest.decision.limits import run_exit_code
 from retest.domain.comparison import ArmComparison, MetricComparison, RunComparison
 from retest.domain.gate import GateReason, Outcome, ReasonKind, Waiver
+from retest.domain.pairwise import PairwiseResult
 from retest.domain.run import RunStatus
 from retest.domain.suite import GatePolicy
 from retest.domain.summary import ArmSummary, LimitResult, RunSummary
@@ -86,12 +87,19 @@ def judge_gate(facts: GateFacts, policy: GatePolicy) -> GateDecision:
     reasons = [_waived(reason, facts) for reason in _reasons(facts, policy)]
     codes = [_CODES[reason.kind] for reason in reasons if reason.blocking]
     # Whatever else a run alone fails by must not slip through here; limits are among the reasons, with their waivers.
-    codes.append(run_exit_code(replace(facts.summary, limits=()), policy, facts.planned))
+    alone = replace(facts.summary, limits=(), pairwise=(*facts.summary.pairwise, *_pairwise(facts.comparison)))
+    codes.append(run_exit_code(alone, policy, facts.planned))
     if facts.status == "interrupted":
         codes.append(ExitCode.INTERRUPTED)
     code = worst_exit_code(*codes)
     ordered = tuple(sorted(reasons, key=lambda reason: not reason.blocking))
     return GateDecision(outcome=_OUTCOMES[code], exit_code=code, reasons=ordered)
+
+
+def _pairwise(comparison: RunComparison | None) -> Iterator[PairwiseResult]:
+    """Yield what judges of pairs said; an arm that cannot be compared has a reason of its own."""
+    for arm in () if comparison is None else comparison.arms:
+        yield from arm.pairwise
 
 
 def _reasons(facts: GateFacts, policy: GatePolicy) -> Iterator[GateReason]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from retest.domain.pairwise import PairwiseResult
 from retest.domain.suite import GatePolicy
 from retest.domain.summary import ArmSummary, LimitResult, MetricSummary, RunSummary
 from retest.errors import ExitCode, worst_exit_code
@@ -67,6 +68,9 @@ def run_exit_code(summary: RunSummary, gate: GatePolicy, planned: int) -> ExitCo
     if sum(arm.samples for arm in summary.arms) < planned:
         codes.append(ExitCode.INCOMPLETE)
     codes.extend(_limit_code(result, gate) for result in summary.limits)
+    codes.extend(_pairwise_code(result, gate) for result in summary.pairwise)
+    if not any(arm.metrics for arm in summary.arms) and not summary.pairwise:
+        codes.append(ExitCode.NOTHING_TO_JUDGE)
     return worst_exit_code(*codes)
 
 
@@ -77,9 +81,17 @@ def _arm_code(arm: ArmSummary, gate: GatePolicy) -> ExitCode:
         return ExitCode.NOTHING_TO_JUDGE
     if any(_fails_too_often(metric, gate.max_error_rate) for metric in arm.metrics):
         return ExitCode.INCOMPLETE
-    if not any(metric.n_cases for metric in arm.metrics):
+    # An arm without metrics of its own has pairwise ones only, which are judged where two arms meet.
+    if arm.metrics and not any(metric.n_cases for metric in arm.metrics):
         return ExitCode.NOTHING_TO_JUDGE
     return ExitCode.PASSED
+
+
+def _pairwise_code(result: PairwiseResult, gate: GatePolicy) -> ExitCode:
+    tried = result.n_pairs + result.missing
+    if tried and result.missing / tried > gate.max_error_rate:
+        return ExitCode.INCOMPLETE
+    return ExitCode.PASSED if result.n_pairs else ExitCode.NOTHING_TO_JUDGE
 
 
 def _fails_too_often(metric: MetricSummary, limit: float) -> bool:

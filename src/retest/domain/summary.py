@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from retest.domain.comparison import ArmComparison
 from retest.domain.json_value import JsonValue
+from retest.domain.pairwise import PairwiseRanking, PairwiseResult
 from retest.domain.suite import Direction
 
 
@@ -149,11 +150,16 @@ class LimitResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """A whole run, as reports show it."""
+    """A whole run, as reports show it.
+
+    `pairwise` is of every two arms that a pairwise judge compared, `rankings` of more than two.
+    """
 
     arms: tuple[ArmSummary, ...] = ()
     limits: tuple[LimitResult, ...] = ()
     worst: tuple[WorstCase, ...] = ()
     comparisons: tuple[ArmComparison, ...] = ()
     notes: tuple[str, ...] = ()
+    pairwise: tuple[PairwiseResult, ...] = ()
+    rankings: tuple[PairwiseRanking, ...] = ()
     extra: Mapping[str, JsonValue] = field(default_factory=dict)

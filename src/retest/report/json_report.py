@@ -70,6 +70,7 @@ def run_document(run: Run, summary: RunSummary) -> dict[str, object]:
         "arms": arms,
         "limits": [dataclasses.asdict(limit) for limit in summary.limits],
         "comparisons": [comparison_document(comparison) for comparison in summary.comparisons],
+        "rankings": [dataclasses.asdict(ranking) for ranking in summary.rankings],
         "notes": list(summary.notes),
     }
     if len(summary.arms) == 1:

@@ -23,6 +23,7 @@ from retest.report.numbers import (
 )
 from retest.report.terminal_comparison import comparison_parts
 from retest.report.terminal_judges import judge_line, spread_lines
+from retest.report.terminal_pairwise import pairwise_ranking
 
 _BARS = "▁▂▃▄▅▆▇█"
 _STATUS_STYLE = {"complete": "green", "incomplete": "yellow", "interrupted": "yellow", "running": "cyan"}
@@ -31,12 +32,15 @@ _JUDGEMENT_STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow
 
 def run_result(run: Run, summary: RunSummary, *, verbose: bool = False) -> RenderableType:
     """Return everything that `retest run` shows at its end, and `retest show` again."""
-    blocks: list[list[RenderableType]] = [[_headline(run)], [metric_table(summary.arms)]]
+    blocks: list[list[RenderableType]] = [[_headline(run)]]
+    if any(arm.metrics for arm in summary.arms):  # pairwise metrics alone have no row of their own
+        blocks.append([metric_table(summary.arms)])
     if len(summary.arms) > 1:
         blocks.append([selection_table(summary.arms)])
     else:
         blocks.append([line for arm in summary.arms if (line := _usage_line(arm)).plain])
     blocks.extend(comparison_parts(comparison) for comparison in summary.comparisons)
+    blocks.append([pairwise_ranking(ranking) for ranking in summary.rankings])
     blocks.append(list(spread_lines(summary.arms)))
     blocks.append([_limit_line(limit) for limit in summary.limits])
     blocks.append([Text(f"note: {one_line(note)}", "yellow") for note in summary.notes])

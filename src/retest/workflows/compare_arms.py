@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 
 from retest.decision.decide import MetricScores, Policy, Scores, compare_metrics
+from retest.decision.pairwise import pairwise_scores
 from retest.domain.comparison import ArmComparison
 from retest.domain.json_value import content_hash
+from retest.domain.pairwise import PAIRWISE, PairwiseResult
 from retest.domain.run import Run, RunMetric
 from retest.domain.suite import GatePolicy
 from retest.runner.table import MetricCells, RunTable
+from retest.workflows.arm_groups import arm_pairs
 from retest.workflows.summarise import case_values, scale_end
 
 
-def compare_arms(run: Run, table: RunTable, gate: GatePolicy) -> tuple[ArmComparison, ...]:
+def compare_arms(
+    run: Run, table: RunTable, gate: GatePolicy, pairwise: Sequence[PairwiseResult] = ()
+) -> tuple[ArmComparison, ...]:
     """Return each arm against the first of its target, or against the first arm where there is one prompt."""
+    judged = {(result.baseline, result.candidate, result.metric): result for result in pairwise}
     return tuple(
         ArmComparison(
             baseline=run.arms[first].name,
             candidate=run.arms[second].name,
+            pairwise=tuple(
+                judged[key] for metric in run.metrics if (key := _pair_key(run, first, second, metric)) in judged
+            ),
             metrics=compare_metrics(
-                [_metric_scores(metric, table, first, second, gate) for metric in run.metrics],
+                [
+                    _pair_scores(metric, judged.get(_pair_key(run, first, second, metric)), gate)
+                    if metric.metric == PAIRWISE
+                    else _metric_scores(metric, table, first, second, gate)
+                    for metric in run.metrics
+                ],
                 Policy(
                     alpha=gate.alpha,
                     case_share=gate.case_share,
@@ -35,21 +49,15 @@ def compare_arms(run: Run, table: RunTable, gate: GatePolicy) -> tuple[ArmCompar
     )
 
 
-def arm_pairs(run: Run) -> Iterator[tuple[int, int]]:
-    """Yield (baseline, candidate) by index: prompts are compared on the same target, else targets on one prompt."""
-    several_prompts = len({arm.prompt_name for arm in run.arms}) > 1
-    first_of: dict[tuple[object, ...], int] = {}
-    for index, arm in enumerate(run.arms):
-        group = (arm.target_name, content_hash(dict(arm.params))) if several_prompts and _same_params(run) else ()
-        first = first_of.setdefault(group, index)
-        if first != index:
-            yield first, index
+def _pair_key(run: Run, first: int, second: int, metric: RunMetric) -> tuple[str, str, str]:
+    return (run.arms[first].name, run.arms[second].name, metric.name)
 
 
-def _same_params(run: Run) -> bool:
-    """Return whether grouping by target and parameters leaves every group with more than one arm."""
-    groups = [(arm.target_name, content_hash(dict(arm.params))) for arm in run.arms]
-    return all(groups.count(group) > 1 for group in groups)
+def _pair_scores(metric: RunMetric, result: PairwiseResult | None, gate: GatePolicy) -> MetricScores:
+    if result is None:
+        return MetricScores(metric=metric.name, baseline={}, candidate={}, note="no pair of answers was judged yet")
+    own = gate.metrics.get(metric.name)
+    return pairwise_scores(result, margin=None if own is None else own.margin)
 
 
 def _metric_scores(metric: RunMetric, table: RunTable, first: int, second: int, gate: GatePolicy) -> MetricScores:

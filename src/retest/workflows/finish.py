@@ -5,20 +5,22 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from retest.decision.limits import judge_limits, run_exit_code
 from retest.domain.json_value import JsonValue
+from retest.domain.pairwise import PAIRWISE, PairwiseResult
 from retest.domain.run import Run, RunMetric
 from retest.domain.sample import Response, Score
 from retest.domain.suite import GatePolicy
-from retest.domain.summary import ArmSummary, RunSummary, WorstCase
+from retest.domain.summary import RunSummary, WorstCase
 from retest.errors import ExitCode
 from retest.report.json_report import arm_document
 from retest.runner.table import RunTable
 from retest.workflows.compare_arms import compare_arms
+from retest.workflows.run_pairwise import pair_documents, rank_run
 from retest.workflows.summarise import case_values, summarise
 
 if TYPE_CHECKING:
@@ -36,9 +38,11 @@ class ClosedRun:
     exit_code: ExitCode
 
 
-def close_run(store: Store, run: Run, gate: GatePolicy, table: RunTable) -> ClosedRun:
-    """Sum up and store the end of a run; `run.status` says how it ended."""
-    summary = full_summary(store, run, gate, table)
+def close_run(
+    store: Store, run: Run, gate: GatePolicy, table: RunTable, pairwise: Sequence[PairwiseResult] = ()
+) -> ClosedRun:
+    """Sum up and store the end of a run; `run.status` says how it ended, `pairwise` is what judges of pairs said."""
+    summary = full_summary(store, run, gate, table, pairwise)
     code = _exit_code(run, summary, gate)
     stored = stored_summary(summary)
     store.update_run(
@@ -52,14 +56,18 @@ def close_run(store: Store, run: Run, gate: GatePolicy, table: RunTable) -> Clos
     return ClosedRun(run=replace(run, exit_code=int(code), summary=stored), summary=summary, exit_code=code)
 
 
-def full_summary(store: Store, run: Run, gate: GatePolicy, table: RunTable) -> RunSummary:
+def full_summary(
+    store: Store, run: Run, gate: GatePolicy, table: RunTable, pairwise: Sequence[PairwiseResult] = ()
+) -> RunSummary:
     """Return a run's aggregates with limits judged and the worst cases looked up."""
     summary = summarise(run, table)
     return replace(
         summary,
         limits=judge_limits(summary.arms, gate),
         worst=tuple(worst_cases(store, run, summary, table)),
-        comparisons=compare_arms(run, table, gate),
+        comparisons=compare_arms(run, table, gate, pairwise),
+        pairwise=tuple(pairwise),
+        rankings=rank_run(run, pairwise),
     )
 
 
@@ -84,20 +92,21 @@ def stored_summary(summary: RunSummary) -> dict[str, JsonValue]:
             for arm in summary.arms
         },
         "notes": list(summary.notes),
+        "pairwise": pair_documents(summary.pairwise),
     }
     return document  # type: ignore[return-value] # JSON by construction
 
 
 def worst_cases(store: Store, run: Run, summary: RunSummary, table: RunTable) -> Iterator[WorstCase]:
     """Yield the cases with the worst values of the first metric, over all arms, one answer each."""
-    if not run.metrics:
+    metric = next((metric for metric in run.metrics if metric.metric != PAIRWISE), None)
+    if metric is None:
         return
-    metric = run.metrics[0]
     for value, case_index, arm_index in sorted(_imperfect(metric, table), key=lambda found: _badness(metric, found))[
         :_WORST
     ]:
         arm, case_id = summary.arms[arm_index], table.case_ids[case_index]
-        found = _worst_answer(store, run, arm, case_id)
+        found = _worst_answer(store, run, metric, (arm.name, case_id))
         if found is not None:
             expected, output = found
             yield WorstCase(
@@ -121,13 +130,14 @@ def _badness(metric: RunMetric, found: tuple[float, int, int]) -> tuple[float, i
     return (value if metric.direction == "higher" else -value), case_index, arm_index
 
 
-def _worst_answer(store: Store, run: Run, arm: ArmSummary, case_id: str) -> tuple[str | None, str] | None:
-    """Return what was expected and the lowest-scored answer of a case."""
+def _worst_answer(store: Store, run: Run, metric: RunMetric, place: tuple[str, str]) -> tuple[str | None, str] | None:
+    """Return what was expected and the lowest-scored answer of a case (arm, case id)."""
     from retest.store.records import SampleFilter
 
-    name, sign = run.metrics[0].name, 1.0 if run.metrics[0].direction == "higher" else -1.0
+    name, sign = metric.name, 1.0 if metric.direction == "higher" else -1.0
+    arm, case_id = place
     worst: tuple[float, str | None, str] | None = None
-    for sample in store.iter_samples(run.run_id, SampleFilter(arm=arm.name, case_id=case_id)):
+    for sample in store.iter_samples(run.run_id, SampleFilter(arm=arm, case_id=case_id)):
         score = sample.scores.get(name)
         if isinstance(sample.outcome, Response) and isinstance(score, Score):
             expected = None if sample.case.expected is None else _short(sample.case.expected)

@@ -15,6 +15,7 @@ from retest.runner.table import NOT_APPLICABLE, RunTable
 from retest.stats.case_values import case_spreads
 from retest.workflows.compare_arms import compare_arms
 from retest.workflows.finish import worst_cases
+from retest.workflows.run_pairwise import rank_run, stored_pairs
 from retest.workflows.stored_gate import read_stored_gate
 from retest.workflows.summarise import CaseValues, case_values, summarise
 
@@ -36,12 +37,15 @@ def load_view(store: Store, run: Run) -> RunView:
     """Return a stored run with its aggregates, computed again from its samples."""
     table = load_table(store, run)
     summary = summarise(run, table)
+    pairwise = stored_pairs(run)
     limits = cast("Sequence[Mapping[str, Any]]", run.summary.get("limits") or ())
     summary = replace(
         summary,
         limits=tuple(LimitResult(**limit) for limit in limits),
         worst=tuple(worst_cases(store, run, summary, table)),
-        comparisons=compare_arms(run, table, read_stored_gate(run)),
+        comparisons=compare_arms(run, table, read_stored_gate(run), pairwise),
+        pairwise=pairwise,
+        rankings=rank_run(run, pairwise),
     )
     return RunView(run=run, table=table, summary=summary)
 

@@ -10,6 +10,7 @@ from retest.domain.judge import JudgeSpec
 from retest.domain.sample import Usage
 from retest.metrics.base import Metric
 from retest.metrics.judge.base import DefinedJudge, JudgeMetric
+from retest.metrics.judge.pairwise import PairwiseJudge
 from retest.metrics.judge.prompt import instruction_text
 from retest.targets.prices import PriceTable
 from retest.targets.registry import providers
@@ -55,11 +56,20 @@ def _asked(metrics: Mapping[str, Metric[Any]], plan: PlanEstimate) -> Iterator[t
     for metric in metrics.values():
         if isinstance(metric, JudgeMetric):
             asked = 0
-            if isinstance(metric, DefinedJudge):
+            if isinstance(metric, DefinedJudge | PairwiseJudge):
                 asked = count_tokens([{"role": "system", "content": instruction_text(metric.definition)}])
-            usage = Usage(input_tokens=asked + shown, output_tokens=_VERDICT_TOKENS)
+            pairwise = isinstance(metric, PairwiseJudge)
+            usage = Usage(input_tokens=asked + shown * (1 + pairwise), output_tokens=_VERDICT_TOKENS)
             for judge in metric.judging.judges:
-                yield judge, metric.options.judge_samples, usage
+                yield judge, metric.options.judge_samples * (_orders(len(plan.arms)) if pairwise else 1), usage
+
+
+def _orders(arms: int) -> int:
+    """Return how often a pairwise judge is asked for each sample: every two arms, both orders.
+
+    One arm alone is compared with a baseline later: both orders again.
+    """
+    return arms - 1 if arms > 1 else 2
 
 
 def _shown_tokens(plan: PlanEstimate) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from retest.decision.pairwise import JudgedArms, sum_up
 from retest.domain.case import Case
 from retest.domain.json_value import content_hash
-from retest.domain.pairwise import PAIRWISE, JudgedPair, PairVote, PairwiseResult
+from retest.domain.pairwise import PAIRWISE, JudgedPair, JudgeUse, PairVote, PairwiseResult
 from retest.domain.run import Run, RunMetric
 from retest.domain.sample import Response
 from retest.metrics.judge.pairwise import AnswerPair, PairAnswer, PairwiseJudge
@@ -100,6 +100,7 @@ def build_pairwise(metric: RunMetric, base_dir: Path) -> PairwiseJudge:
 async def judge_task(task: PairwiseTask, judge: PairwiseJudge, session: JudgeSession) -> PairwiseResult:
     """Ask about every pair of answers, and sum up."""
     pairs, unpaired = _pairs(task)
+    before = session.use()
 
     async def ask(place: tuple[str, int]) -> JudgedPair:
         case_id, index = place
@@ -122,9 +123,21 @@ async def judge_task(task: PairwiseTask, judge: PairwiseJudge, session: JudgeSes
             judges=tuple(one.label for one in judge.judging.judges),
             pairs=tuple(judged),
             unpaired=unpaired,
-            use=session.use(),
+            use=_since(before, session.use()),
             clusters=task.clusters,
         )
+    )
+
+
+def _since(before: JudgeUse, now: JudgeUse) -> JudgeUse:
+    """Return what was taken in between."""
+    known = before.cost_usd is not None and now.cost_usd is not None
+    return JudgeUse(
+        calls=now.calls - before.calls,
+        ledger_hits=now.ledger_hits - before.ledger_hits,
+        input_tokens=now.input_tokens - before.input_tokens,
+        output_tokens=now.output_tokens - before.output_tokens,
+        cost_usd=(now.cost_usd or 0.0) - (before.cost_usd or 0.0) if known else None,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from retest.domain.json_value import JsonValue, content_hash
+from retest.domain.pairwise import PairwiseResult
 from retest.domain.run import Run, RunCounts, RunStatus
 from retest.domain.suite import Suite
 from retest.domain.summary import RunSummary
@@ -37,6 +38,7 @@ from retest.workflows.judges import (
     unpriced_judges,
 )
 from retest.workflows.run_header import run_arm, run_files, run_metric
+from retest.workflows.run_pairwise import judge_run_pairs
 from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -187,8 +189,9 @@ class SuiteRun:
             judges=callers,
         )
         execution = Execution(plan, backends, options, self._tell, stop)
-        counts = await _execute(execution, store, run)
-        return await asyncio.to_thread(self._close, store, run, ready, execution, counts)
+        await _execute(execution, store, run)
+        pairwise = await judge_run_pairs(store, run, metrics, callers, stop)
+        return await asyncio.to_thread(self._close, store, run, ready, execution, pairwise)
 
     # -- before ----------------------------------------------------------------------------------------------------
 
@@ -323,7 +326,9 @@ class SuiteRun:
 
     # -- after -----------------------------------------------------------------------------------------------------
 
-    def _close(self, store: Store, run: Run, ready: PlanReady, execution: Execution, counts: RunCounts) -> RunOutcome:
+    def _close(
+        self, store: Store, run: Run, ready: PlanReady, execution: Execution, pairwise: Sequence[PairwiseResult]
+    ) -> RunOutcome:
         # NumPy and SciPy load here: not before the first call, nor during the calls, whose latency is measured.
         from retest.workflows.finish import close_run
 
@@ -331,8 +336,8 @@ class SuiteRun:
         status: RunStatus = "complete"
         if stop.is_set:
             status = "interrupted" if stop.reason == "interrupt" else "incomplete"
-        run = replace(run, status=status, counts=counts, finished_at=self._workspace.clock())
-        closed = close_run(store, run, self._suite.gate, execution.table)
+        run = replace(run, status=status, counts=execution.counts(), finished_at=self._workspace.clock())
+        closed = close_run(store, run, self._suite.gate, execution.table, pairwise)
         return RunOutcome(
             suite=self._suite,
             plan=ready,

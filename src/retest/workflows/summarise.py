@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from retest.domain.pairwise import PAIRWISE
 from retest.domain.run import Run, RunMetric
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary, SliceSummary
 from retest.report.numbers import plural
@@ -27,17 +28,18 @@ def summarise(run: Run, table: RunTable) -> RunSummary:
 
 
 def _summarise_arm(name: str, cells: ArmCells, run: Run, table: RunTable) -> ArmSummary:
-    by_metric = {metric.name: case_values(metric, cells.metrics[metric.name], table) for metric in run.metrics}
+    # A pairwise metric says nothing of one arm alone: its numbers stand in the comparison.
+    metrics = [metric for metric in run.metrics if metric.metric != PAIRWISE]
+    by_metric = {metric.name: case_values(metric, cells.metrics[metric.name], table) for metric in metrics}
     latencies = np.frombuffer(cells.latencies_ms) if len(cells.latencies_ms) else None
     tokens_known = cells.counted_tokens > 0
     answered = cells.samples - sum(cells.errors.values())
     return ArmSummary(
         name=name,
         metrics=tuple(
-            summarise_metric(metric, cells.metrics[metric.name], by_metric[metric.name], table)
-            for metric in run.metrics
+            summarise_metric(metric, cells.metrics[metric.name], by_metric[metric.name], table) for metric in metrics
         ),
-        slices=tuple(_slices(run.metrics, by_metric, table)),
+        slices=tuple(_slices(metrics, by_metric, table)),
         cases=sum(cells.seen_cases),
         samples=cells.samples,
         errors=sum(cells.errors.values()),
