@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -35,9 +35,9 @@ class CasePageFilter:
 
     Attributes:
         arm: its index.
-        metric: by whose values is sorted and judged.
-        passes: which of its values pass, for `outcome`.
+        metric: that judges, for `outcome`; `passes` says which of its values pass.
         outcome: only cases whose samples all pass, all fail, or do both; or with an error.
+        sort: the metric by whose mean they are sorted; None for the dataset's order.
         text: contained in an answer, an error, or the case itself (there letter for letter).
         tag: only cases with it.
     """
@@ -46,7 +46,7 @@ class CasePageFilter:
     metric: str | None = None
     passes: PassRange = field(default_factory=PassRange)
     outcome: CaseOutcome | None = None
-    sort: bool = False
+    sort: str | None = None
     descending: bool = False
     text: str = ""
     tag: str | None = None
@@ -108,33 +108,41 @@ class CasePages:
             return [row[0] for row in rows.cursor.fetchall()]
 
     def _query(self, wanted: CasePageFilter) -> sa.Select[Any]:
-        number = self._metrics.get(wanted.metric or "")
-        if number is not None and (wanted.sort or wanted.outcome in {"passing", "failing", "mixed"}):
-            query = self._by_metric(wanted, number)
+        sorting = self._metrics.get(wanted.sort or "")
+        if sorting is not None:
+            query = self._sorted(wanted, sorting)
             place = scores.c.case
         else:
             query = sa.select(run_cases.c.case).where(run_cases.c.run == self._number)
             query = query.order_by(run_cases.c.case.desc() if wanted.descending else run_cases.c.case)
             place = run_cases.c.case
-        if wanted.outcome == "error":
-            query = query.where(place.in_(self._with_errors(wanted.arm)))
-        if wanted.tag is not None:
-            query = query.where(place.in_(self._containing(f'"{wanted.tag}"')))
+        for found in self._conditions(wanted):
+            query = query.where(place.in_(found))
         if wanted.text:
             query = query.where(place.in_(self._answering(wanted)) | place.in_(self._containing(wanted.text)))
         return query
 
-    def _by_metric(self, wanted: CasePageFilter, number: int) -> sa.Select[Any]:
+    def _conditions(self, wanted: CasePageFilter) -> Iterator[sa.Select[Any]]:
+        judging = self._metrics.get(wanted.metric or "")
+        if wanted.outcome == "error":
+            yield self._with_errors(wanted.arm)
+        elif wanted.outcome is not None and judging is not None:
+            yield self._judged(wanted, judging)
+        if wanted.tag is not None:
+            yield self._containing(f'"{wanted.tag}"')
+
+    def _sorted(self, wanted: CasePageFilter, number: int) -> sa.Select[Any]:
         mean = sa.func.avg(scores.c.value)
         query = sa.select(scores.c.case).where(scores.c.metric == number, scores.c.arm == wanted.arm)
-        query = query.group_by(scores.c.case)
-        if wanted.outcome in {"passing", "failing", "mixed"}:
-            count, passed = sa.func.count(scores.c.value), sa.func.sum(_passes(wanted.passes))
-            condition = {"passing": passed == count, "failing": passed == 0, "mixed": (passed > 0) & (passed < count)}
-            query = query.having(count > 0, condition[wanted.outcome])
-        if not wanted.sort:
-            return query.order_by(scores.c.case)
-        return query.order_by(mean.desc() if wanted.descending else mean.asc(), scores.c.case)
+        order = mean.desc() if wanted.descending else mean.asc()
+        return query.group_by(scores.c.case).order_by(order, scores.c.case)
+
+    def _judged(self, wanted: CasePageFilter, number: int) -> sa.Select[Any]:
+        count, passed = sa.func.count(scores.c.value), sa.func.sum(_passes(wanted.passes))
+        condition = {"passing": passed == count, "failing": passed == 0}
+        query = sa.select(scores.c.case).where(scores.c.metric == number, scores.c.arm == wanted.arm)
+        between = (passed > 0) & (passed < count)
+        return query.group_by(scores.c.case).having(count > 0, condition.get(wanted.outcome or "", between))
 
     def _with_errors(self, arm: int) -> sa.Select[Any]:
         own = (samples.c.run == self._number) & (samples.c.arm == arm)

@@ -22,6 +22,7 @@ _ASSETS = {
     "retest.css": ("retest.report.html", "text/css"),
     "view.css": ("retest.viewer", "text/css"),
     "view.js": ("retest.viewer", "text/javascript"),
+    "icon.svg": ("retest.viewer", "image/svg+xml"),
 }
 _YEAR_S = 365 * 24 * 3600
 

@@ -19,7 +19,7 @@ from retest.viewer.site import Site, number
 from retest.workflows.find_runs import find_run
 from retest.workflows.view_compare import Compared, compared_neighbours, list_compared, read_compared_case
 
-_WAIT_S = 0.15  # a page answers in this time, with the comparison or without
+_WAIT_S = 0.05  # small comparisons are there by then; for others the page says that it waits
 
 
 class ComparePages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from retest.viewer.site import Site
 from retest.workflows.view_compare import Comparisons
 from retest.workflows.workspace import Workspace
 
+_SWITCH_S = 0.001  # so that a comparison on its own thread does not make pages wait
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -46,6 +48,7 @@ def serve(store: Store, workspace: Workspace, options: ServeOptions, tell: Calla
     Raises:
         UsageError: the address cannot be listened to.
     """
+    sys.setswitchinterval(_SWITCH_S)
     listening = _listen(options)
     gatekeeper = make_gatekeeper(options)
     comparisons = Comparisons(store, workspace.cwd, workspace.clock)
@@ -56,13 +59,27 @@ def serve(store: Store, workspace: Workspace, options: ServeOptions, tell: Calla
     config = uvicorn.Config(
         build_app(site), log_level="warning", proxy_headers=False, server_header=False, lifespan="off"
     )
-    tell(address(options, listening.getsockname()[1], gatekeeper.token))
+    opened = address(options, listening.getsockname()[1], gatekeeper.token)
     try:
         with suppress(KeyboardInterrupt):  # that is how a person ends it
-            uvicorn.Server(config).run(sockets=[listening])
+            _Server(config, lambda: tell(opened)).run(sockets=[listening])
     finally:
         comparisons.close()
         listening.close()
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, then say so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()
 
 
 def make_gatekeeper(options: ServeOptions) -> Gatekeeper:

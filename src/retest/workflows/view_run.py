@@ -166,14 +166,13 @@ def case_filter(run: Run, wish: CaseWish) -> CasePageFilter:
 
     sorted_by = _metric_named(run, wish.sort)
     judged_by = _metric_named(run, wish.metric) or _deciding(run)
-    metric = sorted_by or judged_by
     outcome = wish.state if wish.state in {"passing", "failing", "mixed", "error"} else None
     return CasePageFilter(
         arm=wish.arm,
-        metric=None if metric is None else metric.name,
+        metric=None if judged_by is None else judged_by.name,
         passes=pass_range(judged_by),
         outcome=cast("Any", outcome),
-        sort=sorted_by is not None,
+        sort=None if sorted_by is None else sorted_by.name,
         descending=wish.descending,
         text=wish.text,
         tag=wish.tag or None,
