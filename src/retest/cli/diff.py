@@ -58,11 +58,13 @@ def command(
     """
     from retest.cli.config import open_workspace
     from retest.workflows.diff import DiffOptions
+    from retest.workflows.judge_again import JudgeAgain
     from retest.workflows.pairwise_sides import PairwiseOnDemand
 
     workspace = open_workspace(store=store)
     asker = PairwiseOnDemand(workspace, offline=offline)
-    wish = DiffOptions(arms=arm, metrics=tuple(metric or ()), limit=limit, pairwise=asker)
+    again = JudgeAgain(workspace, offline=offline, sessions=False)
+    wish = DiffOptions(arms=arm, metrics=tuple(metric or ()), limit=limit, pairwise=asker, again=again)
     comparison, chosen = _compare(workspace, (baseline, candidate), wish)
     if chosen is not None and not as_json:
         _say(chosen)

@@ -113,6 +113,7 @@ class GatePolicy:
     max_cost_usd: float | None = None
     max_latency_ms: float | None = None
     never_fail: tuple[str, ...] = ()
+    judge_again: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -266,6 +266,11 @@ class GateEntry(SpecModel):
     never_fail: Annotated[list[str], ONE_OR_MORE] = Field(
         default_factory=list, description="case ids and tags whose cases must pass in every sample"
     )
+    judge_again: bool = Field(
+        default=True,
+        description="where a model scored the answers: have both sides judged again in one session, so that a judge's "
+        "drift is no regression",
+    )
 
 
 class SuiteSpec(SpecModel):

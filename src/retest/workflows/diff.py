@@ -41,10 +41,11 @@ from retest.domain.self_test import MeasuredDrift
 from retest.domain.suite import GatePolicy
 from retest.workflows.changed_answers import attach_answers
 from retest.workflows.compare_usage import compare_usage
+from retest.workflows.judge_again import JudgeAgain
 from retest.workflows.measured_drift import read_drifts
 from retest.workflows.pairwise_sides import PairedArms, PairwiseAsker, judge_paired
 from retest.workflows.read_scores import read_run_scores
-from retest.workflows.renewed_scores import Renewed, renew_scores
+from retest.workflows.renewed_scores import Means, Renewed, renew_scores
 from retest.workflows.stored_gate import read_stored_gate
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class DiffOptions:
         answers: of those, how many with an answer of each side; None for all.
         gate: the policy with alpha and margins; None for the one that the candidate's suite had.
         pairwise: who has pairs of answers judged; None leaves pairwise metrics without a verdict.
+        again: who has stored answers judged again; None compares the judgments that are there.
     """
 
     arms: tuple[str, str] | None = None
@@ -73,6 +75,7 @@ class DiffOptions:
     answers: int | None = None
     gate: GatePolicy | None = None
     pairwise: PairwiseAsker | None = None
+    again: JudgeAgain | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +134,7 @@ def diff_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Pat
         gate=options.gate or _stored_gate(candidate),
         drifts=read_drifts(candidate.store, after.suite),
     )
-    renewed = renew_scores(baseline, candidate, sides.plans, pairs, arms.pairs, cwd=cwd)
+    renewed = renew_scores(baseline, candidate, sides.plans, pairs, arms.pairs, Means(cwd=cwd, again=options.again))
     sides = replace(sides, renewed=renewed, base_dir=(cwd / after.suite_path).parent)
     compared = [_compare_arms(sides, first, second, options) for first, second in arms.pairs]
     age = _age(before, [first for first, _ in arms.pairs], now)

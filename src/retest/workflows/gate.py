@@ -18,6 +18,7 @@ from retest.domain.summary import RunSummary
 from retest.errors import ExitCode, NothingToJudgeError
 from retest.workflows.baseline import Baseline
 from retest.workflows.diff import DiffOptions, Side, diff_runs
+from retest.workflows.judge_again import JudgeAgain
 from retest.workflows.pairwise_sides import PairwiseAsker
 
 
@@ -39,6 +40,7 @@ class Terms:
         now: for the age of the baseline and for waivers.
         shown_cases: changed cases that the report holds, for each pair of arms.
         pairwise: who has pairs of answers judged.
+        again: who has both sides judged again in one session, where the policy wants that.
     """
 
     policy: GatePolicy
@@ -47,6 +49,7 @@ class Terms:
     now: datetime
     shown_cases: int = 10
     pairwise: PairwiseAsker | None = None
+    again: JudgeAgain | None = None
 
 
 def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, terms: Terms) -> Judged:
@@ -55,7 +58,8 @@ def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, t
     assert run is not None, "a candidate is a stored run"  # noqa: S101 - tells the type checker
     comparison = None
     if baseline is not None:
-        wish = DiffOptions(gate=terms.policy, limit=terms.shown_cases, pairwise=terms.pairwise)
+        again = terms.again if terms.policy.judge_again else None
+        wish = DiffOptions(gate=terms.policy, limit=terms.shown_cases, pairwise=terms.pairwise, again=again)
         comparison = diff_runs(baseline.side, candidate, wish, cwd=terms.cwd, now=terms.now)
     facts = GateFacts(
         summary=summary,

@@ -48,7 +48,7 @@ def gate_beside(
         with open_baseline_sides(suite, baseline, job.workspace, overrides) as sides:
             options = replace(job.options, fresh=True, series=SERIES) if fresh else job.options
             first, second = run_both(sides, options)
-            report = _report(suite, job, first, second)
+            report = _report(suite, job, first, second, fresh=fresh)
             return _marked(report, first, second) if fresh else report
     except NothingToJudgeError as error:
         tell(error.problems)
@@ -63,10 +63,12 @@ def _baseline(suite: Suite, job: GateJob) -> Baseline | str:
         return resolve_baseline(store, place, job.baseline)
 
 
-def _report(suite: Suite, job: GateJob, first: Contender, second: Contender) -> GateReport:
+def _report(suite: Suite, job: GateJob, first: Contender, second: Contender, *, fresh: bool) -> GateReport:
     from retest.workflows.diff import stored_side
 
     run, summary, terms = second.outcome.run, second.outcome.summary, job.terms(suite)
+    if fresh:
+        terms = replace(terms, again=None)  # both sides were judged anew just now, side by side
     base = first.outcome.run
     assert run is not None, "a gate never runs dry"  # noqa: S101 - tells the type checker
     assert summary is not None, "a run has one"  # noqa: S101 - tells the type checker

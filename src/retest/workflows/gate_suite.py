@@ -10,6 +10,7 @@ from retest.domain.suite import Suite
 from retest.errors import NothingToJudgeError, Problem
 from retest.workflows.baseline import Baseline, SuitePlace, resolve_baseline
 from retest.workflows.gate import Terms, report_interrupted, report_no_baseline, report_run, reproduce_command
+from retest.workflows.judge_again import JudgeAgain
 from retest.workflows.pairwise_sides import PairwiseOnDemand
 from retest.workflows.run import RunOptions, RunOutcome
 from retest.workflows.workspace import Workspace
@@ -42,6 +43,12 @@ class GateJob:
             now=workspace.clock(),
             shown_cases=self.shown_cases,
             pairwise=PairwiseOnDemand(workspace, offline=self.options.offline),
+            again=JudgeAgain(
+                workspace,
+                offline=self.options.offline,
+                max_cost_usd=self.options.max_cost_usd,
+                max_calls=self.options.max_calls,
+            ),
         )
 
     def reproduce(self, suite: Suite) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +13,10 @@ from retest.decision.align import CasePairs, MetricPlan
 from retest.domain.case import Case
 from retest.domain.run import Run, RunArm
 from retest.domain.scores import CaseScores, RunScores
+from retest.report.numbers import plural
+from retest.workflows.judge_again import AgainJob, JudgeAgain, is_judged
+
+_ONE_SESSION = timedelta(hours=1)
 
 if TYPE_CHECKING:
     from retest.metrics.base import Metric  # loads pydantic, which most comparisons do without
@@ -63,6 +68,14 @@ class Renewed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What scoring anew may use: `cwd` is where the suite's path starts, `again` has judges asked (None: nobody is)."""
+
+    cwd: Path
+    again: JudgeAgain | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
     """A metric to score with; `both`: its definition is neither run's, so that both sides need it."""
 
@@ -77,18 +90,27 @@ def renew_scores(
     plans: Sequence[MetricPlan],
     pairs: CasePairs,
     arms: Sequence[tuple[RunArm, RunArm]],
-    *,
-    cwd: Path,
+    means: Means,
 ) -> Renewed:
     """Score stored outputs anew where a metric's definition or a case's expected answer changed.
 
-    Both sides end up judged by the candidate's definition against the candidate's expected answers.
+    Both sides end up judged by the candidate's definition against the candidate's expected answers. What a model
+    scored is judged again where `means` say so, both sides in one session.
     """
-    wanted = [plan for plan in plans if plan.rescoring != "none" and plan.refusal is None and pairs.paired]
+    base_dir, again = (means.cwd / candidate.scores.suite_path).parent, means.again
+    possible = [plan for plan in plans if plan.refusal is None and pairs.paired]
+    job = AgainJob(
+        metrics=[plan.metric for plan in possible if _is_due(plan, again)],
+        baseline=baseline,
+        candidate=candidate,
+        arms=arms,
+        cases=_candidate_cases(candidate, pairs) or {},
+        base_dir=base_dir,
+    )
+    done = {**_session_notes(possible, baseline, candidate), **_judged_again(job, again)}
+    wanted = [plan for plan in possible if plan.rescoring != "none" and plan.metric.name not in done]
     if not wanted:
-        return Renewed()
-    base_dir = (cwd / candidate.scores.suite_path).parent
-    done: dict[str, RenewedMetric] = {}
+        return Renewed(metrics=done)
     with ExitStack() as stack:
         tasks: list[_Task] = []
         for plan in wanted:
@@ -101,6 +123,33 @@ def renew_scores(
         if tasks:
             done |= _score(baseline, candidate, tasks, pairs, arms)
     return Renewed(metrics=done)
+
+
+def _is_due(plan: MetricPlan, again: JudgeAgain | None) -> bool:
+    """Return whether a metric is to be judged again."""
+    return again is not None and is_judged(plan.metric) and (again.sessions or plan.rescoring != "none")
+
+
+def _judged_again(job: AgainJob, again: JudgeAgain | None) -> dict[str, RenewedMetric]:
+    if again is None or not job.metrics or not job.cases or job.baseline.run is None:
+        return {}
+    found = again.judge(job)
+    note = f"judged again on both sides in one session: {plural(found.calls, 'call')}"
+    note += f", {found.ledger_hits:,} from the ledger" if found.ledger_hits else ""
+    return {
+        metric.name: RenewedMetric(
+            baseline=found.baseline.get(metric.name, {}), candidate=found.candidate.get(metric.name, {}), note=note
+        )
+        for metric in job.metrics
+    }
+
+
+def _session_notes(plans: Sequence[MetricPlan], baseline: SideLike, candidate: SideLike) -> dict[str, RenewedMetric]:
+    """Return a note on each judged metric whose sides were judged at different times."""
+    apart = abs(candidate.scores.started_at - baseline.scores.started_at) > _ONE_SESSION
+    note = "each side was judged in a session of its own: a judge that drifts looks like a change"
+    judged = [plan.metric.name for plan in plans if is_judged(plan.metric) and plan.rescoring == "none"]
+    return {name: RenewedMetric(note=note) for name in judged} if apart else {}
 
 
 def _build(plan: MetricPlan, base_dir: Path, pairs: CasePairs) -> _Task | RenewedMetric:

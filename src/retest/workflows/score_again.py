@@ -82,11 +82,12 @@ def score_outputs(
         rows = asyncio.run(scorer.score_batch([(cases[sample.case_id], sample.outcome) for sample in batch]))
         for sample, row in zip(batch, rows, strict=True):
             for name, scores in found.items():
-                _put(scores, sample.case_id, row.get(name))
+                put_score(scores, sample.case_id, row.get(name))
     return dict(found)
 
 
-def _put(scores: dict[str, list[float | None]], case_id: str, outcome: ScoreOutcome | None) -> None:
+def put_score(scores: dict[str, list[float | None]], case_id: str, outcome: ScoreOutcome | None) -> None:
+    """Add one sample's score to its case: None where it has none, nothing where the metric has nothing to say."""
     if isinstance(outcome, Score):
         scores.setdefault(case_id, []).append(outcome.value)
     elif outcome is None or outcome.kind not in NOT_APPLICABLE:
