@@ -179,3 +179,19 @@ def test_unchanged_answers_are_ties_that_nobody_is_asked_about(project: Project,
     verdict, pair = pair_of(retest(project, "diff", "--json"))
     assert (server.count - before, pair["same"]) == (0, 30)
     assert verdict["delta"] == 0
+
+
+def test_compare_ranks_prompt_files(project: Project, server: OpenAIServer) -> None:
+    """Three prompt files: every two are judged, in both orders, and ranked by their duels."""
+    for name in ("old", "mid", "new"):
+        project.write(f"prompts/{name}.md", f"{name} {{{{ question }}}}\n")
+    suite(project, server, "old")
+    files = [f"prompts/{name}.md" for name in ("old", "mid", "new")]
+    before = server.count
+    result = retest(project, "compare", *files, "--suite", "evals/qa.yaml", "--json")
+    assert result.code == 0, result.err
+    (ranking,) = result.json["pairwise_rankings"]
+    versions = [version["version"] for version in ranking["versions"]]
+    assert [next(name for name in SHARE if name in version) for version in versions] == ["new", "old", "mid"]
+    assert server.count - before == 3 * 30 + 3 * 30 * 2
+    assert "judge_pairwise" not in {each["metric"] for each in result.json["rankings"]}

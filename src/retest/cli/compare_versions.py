@@ -13,6 +13,7 @@ from retest.cli.console import print_json, print_problems, stderr, stdout
 from retest.cli.progress import RunProgress
 from retest.cli.run_suites import Display
 from retest.domain.comparison import RunComparison
+from retest.domain.pairwise import PairwiseRanking
 from retest.domain.ranking import Ranking
 from retest.errors import ExitCode, Problem, worst_exit_code
 from retest.report.escape import one_line
@@ -30,7 +31,7 @@ from retest.workflows.compare_revisions import (
     run_sides,
     unchanged_arms,
 )
-from retest.workflows.rank_versions import rank_versions
+from retest.workflows.rank_versions import rank_pairs, rank_versions
 from retest.workflows.revision_sides import open_sides
 from retest.workflows.run import RunOptions
 from retest.workflows.workspace import Workspace
@@ -43,6 +44,7 @@ class Compared:
     contenders: Sequence[Contender]
     comparisons: Sequence[RunComparison] = ()
     rankings: Sequence[Ranking] = ()
+    pairwise: Sequence[PairwiseRanking] = ()
     code: ExitCode = ExitCode.PASSED
 
 
@@ -125,10 +127,12 @@ def _finish(contenders: list[Contender], display: Display) -> Compared:
         comparisons = [compare_pair(store, contenders[0], other) for other in contenders[1:]]
         several = len(contenders) > 2  # noqa: PLR2004 - two are a comparison, more are a ranking
         rankings = rank_versions(store, contenders, comparisons) if several else ()
+        pairwise = rank_pairs(store, contenders, comparisons) if several else ()
     compared = Compared(
         contenders=contenders,
         comparisons=comparisons,
         rankings=rankings,
+        pairwise=pairwise,
         code=exit_code(contenders, comparisons),
     )
     if not display.as_json:
@@ -139,6 +143,7 @@ def _finish(contenders: list[Contender], display: Display) -> Compared:
 
 def _show(compared: Compared, display: Display) -> None:
     from retest.report.terminal_diff import run_comparison
+    from retest.report.terminal_pairwise import pairwise_ranking
     from retest.report.terminal_ranking import ranking_table
 
     for line in _head_lines(compared):
@@ -146,6 +151,9 @@ def _show(compared: Compared, display: Display) -> None:
     stdout().print()
     for ranking in compared.rankings:
         stdout().print(ranking_table(ranking))
+        stdout().print()
+    for duels in compared.pairwise:
+        stdout().print(pairwise_ranking(duels))
         stdout().print()
     if len(compared.comparisons) == 1 or display.verbose:
         for comparison in compared.comparisons:
@@ -242,6 +250,7 @@ def _document(compared: Compared) -> dict[str, object]:
         "suite": suite,
         "versions": versions,
         "rankings": [asdict(ranking) for ranking in compared.rankings],
+        "pairwise_rankings": [asdict(ranking) for ranking in compared.pairwise],
         "comparisons": documents,
         "exit_code": int(compared.code),
     }
