@@ -237,3 +237,68 @@ def test_show_says_what_the_judge_is_told(project: Project) -> None:
     result = project.run("judge", "show", "pairwise", "--language", "ja")
     assert result.code == 0, result.err
     assert "回答1の方が良い" in result.out
+
+
+def gated(project: Project, server: OpenAIServer, **demand: Any) -> None:
+    """Write a suite whose gate demands something of its judge, run it and make the run the baseline."""
+    suite(project, server, prompts=[{"text": "{{ question }} 4", "name": "ask"}], gate={"judges": demand})
+    project.run("run", OPENAI_API_KEY="test")
+    project.run("baseline", "set", "--force", OPENAI_API_KEY="test")
+
+
+@pytest.fixture
+def echo() -> Iterator[OpenAIServer]:
+    """Give an endpoint that answers with the question, and grades by the digit in it."""
+
+    def reply(request: Received) -> Reply:
+        return grading(request) if request.body["model"] == "judge-1" else ok("回答 4")
+
+    with OpenAIServer(reply) as running:
+        yield running
+
+
+def test_an_uncalibrated_judge_may_not_gate(project: Project, echo: OpenAIServer) -> None:
+    """The gate demands agreement that was never measured: exit 1, and the command that would measure it."""
+    gated(project, echo, quality=0.5)
+    result = project.run("gate", OPENAI_API_KEY="test")
+    assert result.code == 1, result.out + result.err
+    text = " ".join(result.out.split())
+    assert "the judge may not gate: it was never calibrated" in text
+    assert "retest judge calibrate quality" in text
+
+
+def test_a_calibrated_judge_may_gate(project: Project, echo: OpenAIServer) -> None:
+    """After calibration with enough agreement the gate passes; a higher demand fails with both numbers."""
+    gated(project, echo, quality={"min_agreement": 0.5})
+    project.write_rows("labelled.jsonl", graded(60))
+    args = ("quality", "--suite", "evals/qa.yaml", "--against", "human", "--data", "labelled.jsonl")
+    assert calibrate(project, *args).code == 0
+    assert project.run("gate", OPENAI_API_KEY="test").code == 0
+    suite(
+        project,
+        echo,
+        prompts=[{"text": "{{ question }} 4", "name": "ask"}],
+        gate={"judges": {"grader": {"min_agreement": 0.99, "coefficient": "exact"}}},
+    )
+    result = project.run("gate", OPENAI_API_KEY="test")
+    assert result.code == 1, result.out + result.err
+    assert "below the .99 that is demanded" in " ".join(result.out.split())
+
+
+def test_another_model_is_not_calibrated_by_its_name(project: Project, echo: OpenAIServer) -> None:
+    """A calibration holds for the model and the definition it was made with, and for no other."""
+    gated(project, echo, quality=0.5)
+    project.write_rows("labelled.jsonl", graded(60))
+    calibrate(project, *RECORDED, "--judge-name", "openai/other")
+    result = project.run("gate", OPENAI_API_KEY="test")
+    assert result.code == 1
+    assert "calibrated with another judge: openai/other" in " ".join(result.out.split())
+
+
+def test_a_demand_of_nobody_is_a_mistake(project: Project, server: OpenAIServer) -> None:
+    """gate.judges must name a metric that asks a model, or a judge."""
+    suite(project, server, gate={"judges": {"qualty": 0.5}})
+    result = project.run("check")
+    assert result.code == 2
+    assert "[gate-unknown-judge]" in result.err + result.out
+    assert "did you mean 'quality'" in " ".join((result.err + result.out).split())

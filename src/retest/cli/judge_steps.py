@@ -6,12 +6,11 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 from retest.cli.console import print_json, stderr, stdout
 from retest.cli.one_suite import find_suite
 from retest.decision.judge_demand import unmet_demand
-from retest.domain.calibration import Calibration, Coefficient, JudgeDemand
+from retest.domain.calibration import COEFFICIENTS, Calibration, Coefficient, JudgeDemand
 from retest.domain.case import Case
 from retest.domain.judge import JudgeDefinition, JudgeLanguage
 from retest.domain.suite import Suite
@@ -92,7 +91,7 @@ def calibrate_judge(wish: CalibrateWish, workspace: Workspace, *, as_json: bool)
 
 
 def _coefficient(name: str | None) -> Coefficient | None:
-    known: tuple[Coefficient, ...] = get_args(Coefficient)
+    known = COEFFICIENTS
     found = next((each for each in known if each == name), None)
     if name is not None and found is None:
         close = difflib.get_close_matches(name, known, n=1)

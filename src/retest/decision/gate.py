@@ -22,6 +22,7 @@ _CODES: Mapping[ReasonKind, ExitCode] = {
     "case_rule": ExitCode.GATE_FAILED,
     "cost": ExitCode.GATE_FAILED,
     "latency": ExitCode.GATE_FAILED,
+    "judge": ExitCode.GATE_FAILED,
     "errors": ExitCode.INCOMPLETE,
     "not_comparable": ExitCode.NOTHING_TO_JUDGE,
     "baseline": ExitCode.NOTHING_TO_JUDGE,
@@ -49,6 +50,14 @@ class GuardedCase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnmetJudge:
+    """A judging metric whose judge may not gate, and why: below the agreement demanded, or never calibrated."""
+
+    metric: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateFacts:
     """Everything that a gate judges.
 
@@ -58,6 +67,7 @@ class GateFacts:
         planned: samples that its plan held.
         comparison: with the baseline; None where there is none.
         guarded: the cases that must pass in every sample.
+        judges: whose judges have not shown the agreement with people that the policy demands.
         latency_ms: arm -> mean latency of its answers; None where no answer says.
         waivers: of this suite.
         today: by which waivers expire.
@@ -68,6 +78,7 @@ class GateFacts:
     planned: int
     comparison: RunComparison | None
     guarded: tuple[GuardedCase, ...] = ()
+    judges: tuple[UnmetJudge, ...] = ()
     latency_ms: Mapping[str, float | None] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     today: date = date.min
@@ -111,6 +122,8 @@ def _reasons(facts: GateFacts, policy: GatePolicy) -> Iterator[GateReason]:
         yield from _limit_reasons(limit, policy)
     for case in facts.guarded:
         yield from _guarded_reasons(case)
+    for judge in facts.judges:
+        yield replace(_block("judge", f"the judge may not gate: {judge.message}"), metric=judge.metric)
     yield from _cost_reasons(facts.summary.arms, policy)
     yield from _latency_reasons(facts.latency_ms, policy)
     yield from _completeness_reasons(facts, policy)

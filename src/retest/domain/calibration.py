@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 Coefficient = Literal[
     "exact",
@@ -17,6 +17,8 @@ Coefficient = Literal[
     "alpha_interval",
     "spearman",
 ]
+
+COEFFICIENTS: tuple[Coefficient, ...] = get_args(Coefficient)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,16 @@ from retest.domain.summary import RunSummary
 
 Outcome = Literal["passed", "failed", "inconclusive", "incomplete", "nothing_to_judge", "interrupted"]
 ReasonKind = Literal[
-    "regressed", "limit", "case_rule", "cost", "latency", "errors", "unproven", "not_comparable", "baseline"
+    "regressed",
+    "limit",
+    "case_rule",
+    "cost",
+    "latency",
+    "errors",
+    "unproven",
+    "not_comparable",
+    "baseline",
+    "judge",
 ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from retest.domain.calibration import JudgeDemand
 from retest.domain.case import CaseSource
 from retest.domain.json_value import JsonValue
 from retest.domain.judge import JudgeSpec, Judging
@@ -101,7 +102,10 @@ class MetricGate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatePolicy:
-    """When a run passes; see docs/suite-format.md for each key."""
+    """When a run passes; see docs/suite-format.md for each key.
+
+    `judges` is by the name of a judging metric, or of a judge for all metrics that ask it.
+    """
 
     block: Block = "regression"
     alpha: float = 0.05
@@ -114,6 +118,7 @@ class GatePolicy:
     max_latency_ms: float | None = None
     never_fail: tuple[str, ...] = ()
     judge_again: bool = True
+    judges: Mapping[str, JudgeDemand] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ _RULES = {
     "regressed": "A metric got worse than the baseline by more than chance explains",
     "limit": "A metric is surely beyond its limit",
     "case_rule": "A case that must never fail failed",
+    "judge": "A judge has not shown the agreement with people that the gate demands",
     "cost": "The answers cost more than allowed",
     "latency": "The answers took longer than allowed",
     "errors": "Too many samples have no answer or no score",

@@ -37,7 +37,7 @@ def build_suite(scope: SuiteScope, *, folder: str, source: str) -> Suite | None:
     spec = read.spec
     judges = {judge.spec.name: judge for judge in build_judges(scope, read.entries("judges"))}
     metrics = build_metrics(scope, read.entries("metrics"), spec.preset, spec.defaults, judges)
-    gate = build_gate(scope, spec.gate, metrics.built, _metric_names(read, metrics))
+    gate = build_gate(scope, spec.gate, metrics.built, _metric_names(read, metrics), judges)
     prompts = build_prompts(scope, read.entries("prompts", "prompt"))
     targets = build_targets(scope, read.entries("targets", "target"), spec.defaults)
     arms = build_arms(scope, prompts, targets, spec.matrix)

@@ -18,6 +18,7 @@ from retest.suites.spec import (
     DatasetEntry,
     DefaultsEntry,
     GateEntry,
+    JudgeDemandEntry,
     JudgeEntry,
     JudgeLimitsEntry,
     MatrixEntry,
@@ -47,6 +48,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`matrix.params`", ParamSetEntry),
     ("`gate`", GateEntry),
     ("`gate.metrics`", MetricGateEntry),
+    ("`gate.judges`", JudgeDemandEntry),
     ("`redact`", RedactEntry),
 )
 _NAMES = {

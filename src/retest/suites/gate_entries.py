@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from retest.domain.calibration import JudgeDemand
 from retest.domain.catalog import MetricInfo
 from retest.domain.suite import GatePolicy, MetricGate
 from retest.suites.metric_entries import BuiltMetric
@@ -17,21 +18,26 @@ _ASSERTING = ("block", "metrics", "max_cost_usd", "max_latency_ms", "never_fail"
 
 
 def build_gate(
-    scope: SuiteScope, entry: GateEntry | None, metrics: Sequence[BuiltMetric], names: Collection[str]
+    scope: SuiteScope,
+    entry: GateEntry | None,
+    metrics: Sequence[BuiltMetric],
+    names: Collection[str],
+    judges: Collection[str] = (),
 ) -> GatePolicy:
-    """Return the policy; `names` are the names of all metrics, those with mistakes too."""
+    """Return the policy; `names` are the names of all metrics, those with mistakes too, `judges` of all judges."""
     if entry is None:
         return GatePolicy()
     for name in entry.metrics:
         if name not in names:
             _unknown_metric(scope, name, names)
+    _check_demands(scope, entry, {metric.spec.name: metric for metric in metrics}, {*names, *judges})
     for metric in metrics:
         if metric.spec.name in entry.metrics:
             _check_limits(scope, metric.spec.name, entry.metrics[metric.spec.name], metric.info)
     values = {
         key: getattr(entry, key)
         for key in GateEntry.model_fields
-        if key not in {"metrics", "require_same", "never_fail"}
+        if key not in {"metrics", "judges", "require_same", "never_fail"}
     }
     return GatePolicy(
         **values,
@@ -39,9 +45,38 @@ def build_gate(
             name: MetricGate(margin=policy.margin, min=policy.min, max=policy.max)
             for name, policy in entry.metrics.items()
         },
+        judges={
+            name: JudgeDemand(
+                min_agreement=demand.min_agreement, coefficient=demand.coefficient, min_items=demand.min_items
+            )
+            for name, demand in entry.judges.items()
+        },
         require_same=tuple(dict.fromkeys(entry.require_same)),
         never_fail=tuple(dict.fromkeys(entry.never_fail)),
     )
+
+
+def _check_demands(
+    scope: SuiteScope, entry: GateEntry, metrics: Mapping[str, BuiltMetric], names: Collection[str]
+) -> None:
+    for name in entry.judges:
+        where = scope.key("gate", "judges", name)
+        metric = metrics.get(name)
+        if name not in names:
+            scope.error(
+                "gate-unknown-judge",
+                f"gate.judges names '{name}', and the suite has neither a metric nor a judge of that name",
+                where,
+                details=(f"metrics and judges of this suite: {listing(sorted(names))}",),
+                fix=did_you_mean(name, names) or "name a metric that asks a model, or one of `judges`",
+            )
+        elif metric is not None and metric.spec.judging is None:
+            scope.error(
+                "gate-unknown-judge",
+                f"gate.judges names '{name}', and that metric asks no model",
+                where,
+                fix="name a metric that asks a model, or one of `judges`",
+            )
 
 
 def _unknown_metric(scope: SuiteScope, name: str, names: Collection[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from retest.domain.calibration import COEFFICIENTS
 from retest.domain.suite import CasePasses
 from retest.suites.spec_base import (
     ONE_OR_MORE,
@@ -246,6 +247,24 @@ class MetricGateEntry(SpecModel):
         return self
 
 
+class JudgeDemandEntry(SpecModel):
+    """What is demanded of a judge before it may gate. A bare number is `min_agreement`."""
+
+    min_agreement: Number = Field(
+        ge=-1, le=1, description="the interval of its agreement with people must lie above this"
+    )
+    coefficient: Literal[COEFFICIENTS] | None = Field(  # type: ignore[valid-type]  # the tuple is the one list of them
+        default=None,
+        description="which one counts; by default weighted kappa of grades, kappa of choices, else alpha",
+    )
+    min_items: int = Field(default=20, ge=1, description="labelled cases that it must stand on")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        return {"min_agreement": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 class GateEntry(SpecModel):
     """When a run passes."""
 
@@ -265,6 +284,11 @@ class GateEntry(SpecModel):
     max_latency_ms: Number | None = Field(default=None, gt=0, description="largest mean latency in milliseconds")
     never_fail: Annotated[list[str], ONE_OR_MORE] = Field(
         default_factory=list, description="case ids and tags whose cases must pass in every sample"
+    )
+    judges: dict[str, JudgeDemandEntry] = Field(
+        default_factory=dict,
+        description="judging metric (or judge, for all that ask it) to the agreement with people that it must have "
+        "shown, by `retest judge calibrate`",
     )
     judge_again: bool = Field(
         default=True,

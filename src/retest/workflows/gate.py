@@ -19,6 +19,7 @@ from retest.errors import ExitCode, NothingToJudgeError
 from retest.workflows.baseline import Baseline
 from retest.workflows.diff import DiffOptions, Side, diff_runs
 from retest.workflows.judge_again import JudgeAgain
+from retest.workflows.judge_demands import unmet_judges
 from retest.workflows.pairwise_sides import PairwiseAsker
 
 
@@ -67,6 +68,7 @@ def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, t
         planned=run.planned,
         comparison=comparison,
         guarded=tuple(guarded_cases(candidate.scores, terms.policy.never_fail)),
+        judges=unmet_judges(run, terms.policy, terms.cwd),
         latency_ms={arm.name: _mean_latency(candidate.scores.calls.get(arm.name, ArmCalls())) for arm in run.arms},
         waivers=own_waivers(terms.waivers, run.suite),
         today=terms.now.date(),
