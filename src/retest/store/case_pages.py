@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from retest.domain.case import Case
 from retest.domain.json_value import content_hash
 from retest.store.engine import Database
-from retest.store.payloads import decode_text, encode_text
+from retest.store.payloads import decode_json, decode_text, encode_text
 from retest.store.run_headers import decode_case
 from retest.store.run_queries import find_run_number
 from retest.store.sample_queries import read_parts
@@ -104,37 +105,34 @@ class CasePages:
     def find(self, wanted: CasePageFilter) -> list[int]:
         """Return the indices of all cases that fit, in the order asked for."""
         with self._database.reading() as connection:
-            rows = connection.execute(self._query(wanted))
-            return [row[0] for row in rows.cursor.fetchall()]
+            found = _numbers(connection, self._query(wanted))
+            if wanted.tag is not None:
+                tagged = set(self._tagged(connection, wanted.tag))
+                found = [case for case in found if case in tagged]
+            if wanted.text and found:
+                holding = {*_numbers(connection, self._answering(wanted)), *self._telling(connection, wanted.text)}
+                found = [case for case in found if case in holding]
+        return found
 
     def _query(self, wanted: CasePageFilter) -> sa.Select[Any]:
         sorting = self._metrics.get(wanted.sort or "")
         if sorting is not None:
-            query = self._sorted(wanted, sorting)
-            place = scores.c.case
+            query, place = self._sorted(wanted, sorting), scores.c.case
         else:
             query = sa.select(run_cases.c.case).where(run_cases.c.run == self._number)
             query = query.order_by(run_cases.c.case.desc() if wanted.descending else run_cases.c.case)
             place = run_cases.c.case
-        for found in self._conditions(wanted):
-            query = query.where(place.in_(found))
-        if wanted.text:
-            query = query.where(place.in_(self._answering(wanted)) | place.in_(self._containing(wanted.text)))
-        return query
-
-    def _conditions(self, wanted: CasePageFilter) -> Iterator[sa.Select[Any]]:
         judging = self._metrics.get(wanted.metric or "")
         if wanted.outcome == "error":
-            yield self._with_errors(wanted.arm)
-        elif wanted.outcome is not None and judging is not None:
-            yield self._judged(wanted, judging)
-        if wanted.tag is not None:
-            yield self._containing(f'"{wanted.tag}"')
+            return query.where(place.in_(self._with_errors(wanted.arm)))
+        if wanted.outcome is not None and judging is not None:
+            return query.where(place.in_(self._judged(wanted, judging)))
+        return query
 
     def _sorted(self, wanted: CasePageFilter, number: int) -> sa.Select[Any]:
         mean = sa.func.avg(scores.c.value)
         query = sa.select(scores.c.case).where(scores.c.metric == number, scores.c.arm == wanted.arm)
-        order = mean.desc() if wanted.descending else mean.asc()
+        order = sa.nulls_last(mean.desc() if wanted.descending else mean.asc())
         return query.group_by(scores.c.case).order_by(order, scores.c.case)
 
     def _judged(self, wanted: CasePageFilter, number: int) -> sa.Select[Any]:
@@ -161,19 +159,29 @@ class CasePages:
             )
         )
 
-    def _containing(self, text: str) -> sa.Select[Any]:
-        """Return the cases whose stored body holds these very bytes."""
-        needle = sa.literal(text.encode("utf-8", "replace"), sa.LargeBinary)
-        found = (
-            sa.func.position(needle.op("IN")(blobs.c.body))
-            if self._is_postgres
-            else sa.func.instr(blobs.c.body, needle)
-        )
-        return (
-            sa.select(run_cases.c.case)
+    def _tagged(self, connection: sa.Connection, tag: str) -> Iterator[int]:
+        """Yield the cases with a tag."""
+        yield from (case for case, body in self._containing(connection, tag) if tag in body.get("tags", ()))
+
+    def _telling(self, connection: sa.Connection, text: str) -> Iterator[int]:
+        """Yield the cases with a text in their id, variables or expected answer."""
+        for case, body in self._containing(connection, text):
+            if any(text in part for part in _texts([body.get("case_id"), body.get("vars"), body.get("expected")])):
+                yield case
+
+    def _containing(self, connection: sa.Connection, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the cases whose stored body holds a text somewhere: the keys of the JSON are in it too."""
+        spelled = json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "replace")
+        needle = sa.literal(spelled, sa.LargeBinary)
+        body = blobs.c.body
+        place = sa.func.position(needle.op("IN")(body)) if self._is_postgres else sa.func.instr(body, needle)
+        query = (
+            sa.select(run_cases.c.case, body)
             .join(blobs, blobs.c.id == run_cases.c.body)
-            .where(run_cases.c.run == self._number, found > 0)
+            .where(run_cases.c.run == self._number, place > 0)
         )
+        for case, found in connection.execute(query):
+            yield case, decode_json(found)
 
     @property
     def _is_postgres(self) -> bool:
@@ -292,6 +300,23 @@ class CasePages:
                 for name, arm, count, mean in rows
             ),
         )
+
+
+def _numbers(connection: sa.Connection, query: sa.Select[Any]) -> list[int]:
+    return [row[0] for row in connection.execute(query).cursor.fetchall()]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a JSON value, names of fields left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts(list(value.values()))
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+    elif value is not None:
+        yield str(value)
 
 
 def _passes(limits: PassRange) -> sa.Case[int]:

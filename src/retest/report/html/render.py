@@ -20,6 +20,7 @@ from retest.report.escape import one_line, visible
 from retest.report.html import charts, marks
 from retest.report.html.words import Words
 from retest.report.messages import message_text
+from retest.report.pairwise_text import pairwise_lines
 
 ANSWER_CHARS = 20_000
 """Of an answer on a page; laying out a million characters would freeze it."""
@@ -78,6 +79,7 @@ def environment(*packages: str) -> Environment:
             "is_score": lambda score: isinstance(score, Score),
             "is_failure": lambda score: isinstance(score, MetricFailure),
             "p_value": p_value,
+            "pairwise_lines": pairwise_lines,
             "raw": raw_number,
             "difference": difference,
         }
