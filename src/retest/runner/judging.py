@@ -286,6 +286,7 @@ class SchemaWire:
         wanted = spec.structured if spec.structured is not None else provider in _STRUCTURED
         self._accepted: bool | None = None if wanted else False  # None: not known yet
         self._responses_api = spec.target.options.get("api") == "responses"
+        self._llama_cpp = provider == "local"  # which reads `response_format` of models with a chat template alone
         self._first = asyncio.Lock()
 
     async def call(self, target: Target, request: Request, schema: Mapping[str, JsonValue] | None) -> CallOutcome:
@@ -315,6 +316,8 @@ class SchemaWire:
         return plain
 
     def _params(self, schema: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        if self._llama_cpp:
+            return {"json_schema": dict(schema)}
         named: dict[str, JsonValue] = {"name": _SCHEMA_NAME, "strict": True, "schema": dict(schema)}
         if self._responses_api:
             return {"text": {"format": {"type": "json_schema", **named}}}

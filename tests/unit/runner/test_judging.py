@@ -306,6 +306,13 @@ def test_providers_without_schemas_are_not_sent_any() -> None:
     assert bench.target.requests[0].params == {}
 
 
+def test_a_local_model_is_sent_the_schema_in_its_own_field() -> None:
+    """llama.cpp ignores `response_format` where a model has no chat template."""
+    bench = _Bench(_Script([answer("good")]), provider="local")
+    bench.ask()
+    assert bench.target.requests[0].params == {"json_schema": SCHEMA}
+
+
 def test_the_account_is_the_judges_own() -> None:
     """Calls, hits, failures, tokens and cost; an unknown price makes the cost unknown."""
 
