@@ -250,6 +250,9 @@ class MetricGateEntry(SpecModel):
 class JudgeDemandEntry(SpecModel):
     """What is demanded of a judge before it may gate. A bare number is `min_agreement`."""
 
+    shorthand = "min_agreement"
+    shorthand_types: ClassVar[Mapping[type, str]] = {int: "number", float: "number"}
+
     min_agreement: Number = Field(
         ge=-1, le=1, description="the interval of its agreement with people must lie above this"
     )
@@ -258,11 +261,6 @@ class JudgeDemandEntry(SpecModel):
         description="which one counts; by default weighted kappa of grades, kappa of choices, else alpha",
     )
     min_items: int = Field(default=20, ge=1, description="labelled cases that it must stand on")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_number(cls, value: Any) -> Any:
-        return {"min_agreement": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 class GateEntry(SpecModel):
