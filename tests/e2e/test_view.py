@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.openai_server import OpenAIServer, ok
 from support.project import Project
 from support.viewing import make_project
 
@@ -170,6 +171,32 @@ def test_a_hostile_answer_does_nothing(tab: Tab, viewed: Viewed, place: str) -> 
     assert page.locator("main img").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert "\\u202e" in page.locator("main").inner_text()
+
+
+def test_a_run_under_way_is_followed(tab: Tab, tmp_path: Path) -> None:
+    """Numbers grow on the open page; at the end it shows what the run adds up to, and nobody loads it again."""
+    project = Project(tmp_path)
+    project.write_cases(12)
+    with OpenAIServer(lambda request: ok(request.last_user, delay_s=0.4)) as server:
+        project.write_suite(server.base_url, samples=2)
+        running = project.start("run", "--concurrency", "2", "-q")
+        serving = project.start("view", "--port", "0")
+        try:
+            assert serving.stdout is not None
+            found = re.search(r"http://\S+/", serving.stdout.readline().decode())
+            assert found is not None
+            page = tab.page
+            page.goto(found[0])
+            while page.locator("a[href^='/runs/']").count() == 0:
+                page.reload()
+            page.locator("a[href^='/runs/']").first.click()
+            page.wait_for_selector("[data-progress]")
+            page.wait_for_selector("svg.hist", timeout=60_000)
+            assert page.locator("[data-progress]").count() == 0
+        finally:
+            running.communicate(timeout=60)
+            serving.terminate()
+            serving.communicate(timeout=30)
 
 
 def test_a_phone_shows_every_page_without_scrolling_sideways(chromium: Any, viewed: Viewed) -> None:
