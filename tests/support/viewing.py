@@ -10,6 +10,7 @@ from retest.report.html.words import Language
 from retest.store.database import open_store
 from retest.viewer.app import build_app
 from retest.viewer.guard import Gatekeeper
+from retest.viewer.reviewing import ReviewDesk
 from retest.viewer.site import Site
 from retest.workflows.settings import load_settings
 from retest.workflows.view_compare import Comparisons
@@ -40,13 +41,20 @@ def make_project(root: Path) -> tuple[Project, str, str]:
 
 
 @contextmanager
-def viewing(root: Path, language: Language | None = "en") -> Iterator[Browser]:
+def viewing(root: Path, language: Language | None = "en", reviews: ReviewDesk | None = None) -> Iterator[Browser]:
     """Give a browser that asks the viewer over a project's store."""
     workspace = Workspace(cwd=root, settings=load_settings(root, {}, {}))
     with open_store(str(root / ".retest" / "retest.db")) as store:
         comparisons = Comparisons(store, root, workspace.clock)
         keeper = Gatekeeper(hosts=frozenset({"127.0.0.1"}), form_key=FORM_KEY)
-        site = Site(store=store, workspace=workspace, gatekeeper=keeper, comparisons=comparisons, language=language)
+        site = Site(
+            store=store,
+            workspace=workspace,
+            gatekeeper=keeper,
+            comparisons=comparisons,
+            language=language,
+            reviews=reviews,
+        )
         try:
             yield Browser(app=build_app(site))
         finally:

@@ -14,7 +14,7 @@ from retest.domain.run import Run
 from retest.errors import RetestError
 from retest.report.html.render import ANSWER_CHARS
 from retest.viewer.reviewing import review_panel, with_reviews
-from retest.viewer.run_pages import case_wish
+from retest.viewer.run_pages import case_wish, reviewer_of
 from retest.viewer.site import Site, number
 from retest.workflows.find_runs import find_run
 from retest.workflows.view_compare import Compared, compared_neighbours, list_compared, read_compared_case
@@ -99,14 +99,15 @@ class ComparePages:
             request,
             "case_page.html",
             run=compared.candidate,
-            d=with_reviews(self._site.store, detail, before=runs[0], after=runs[1]),
+            d=with_reviews(self._site, detail, before=runs[0], after=runs[1]),
             ranges={panel.name: (panel.range_low, panel.range_high) for panel in compared.page.pairs[place].metrics},
             most_chars=ANSWER_CHARS,
             back="/compare/cases",
             neighbours=compared_neighbours(self._site.store, compared, place, wish, index),
             here="/compare/cases/",
             raw=None,
-            reviewing=review_panel(self._site, runs[1], baseline=runs[0]),
+            reviewing=review_panel(self._site, runs[1], before=runs[0]),
+            reviewer=reviewer_of(request),
             crumbs=[("/", "runs", None), (f"/compare?{urlencode(_own_query(request))}", None, " → ".join(runs))],
         )
 

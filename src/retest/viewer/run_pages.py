@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -15,7 +15,7 @@ from retest.errors import Problem, RetestError, UsageError
 from retest.report.html.render import ANSWER_CHARS
 from retest.report.numbers import format_count, format_value
 from retest.store.records import RunFilter, SampleFilter, SearchFilter, parse_metric_condition
-from retest.viewer.reviewing import review_panel, with_reviews
+from retest.viewer.reviewing import default_reviewer, review_panel, with_reviews
 from retest.viewer.site import Site, number
 from retest.workflows.view_run import (
     CaseWish,
@@ -26,6 +26,7 @@ from retest.workflows.view_run import (
     run_overview,
 )
 
+REVIEWER_COOKIE = "retest-reviewer"
 _RUNS = 50  # on a page
 _HITS = 100
 _PLAIN_STATES = ("error", "failing", "mixed", "passing")
@@ -133,7 +134,7 @@ class RunPages:
             request,
             "case_page.html",
             run=run,
-            d=with_reviews(self._site.store, detail, after=run.run_id),
+            d=with_reviews(self._site, detail, after=run.run_id),
             ranges={metric.name: (metric.low, metric.high) for metric in run.metrics},
             most_chars=ANSWER_CHARS,
             back=base,
@@ -141,6 +142,7 @@ class RunPages:
             here=f"{base}/",
             raw=f"/runs/{quote(run.run_id)}/raw",
             reviewing=review_panel(self._site, run.run_id),
+            reviewer=reviewer_of(request),
             crumbs=[("/", "runs", None), (f"/runs/{quote(run.run_id)}", None, run.run_id)],
         )
 
@@ -161,6 +163,11 @@ class RunPages:
 
     def _run(self, request: Request) -> Run:
         return self._site.store.get_run(request.path_params["run"])
+
+
+def reviewer_of(request: Request) -> str:
+    """Return who reviews: the name given last in this browser, else the one of the machine's user."""
+    return unquote(request.cookies.get(REVIEWER_COOKIE, "")) or default_reviewer()
 
 
 def run_filter(query: Mapping[str, str], limit: int) -> RunFilter:

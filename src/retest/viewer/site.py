@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse
 
 from retest.report.html.render import environment
 from retest.report.html.tables import slice_table, usage_rows
@@ -19,6 +19,9 @@ from retest.viewer.guard import Gatekeeper
 from retest.workflows.view_compare import Comparisons
 from retest.workflows.workspace import Workspace
 
+if TYPE_CHECKING:
+    from retest.viewer.reviewing import ReviewDesk  # which imports this module
+
 LANGUAGE_COOKIE = "retest-language"
 _MOST_FORM_BYTES = 2_000_000
 
@@ -27,13 +30,14 @@ Query = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The viewer's surroundings; `language` is None where the browser's is meant."""
+    """The viewer's surroundings; `language` is None where the browser's is meant, `reviews` where none are kept."""
 
     store: Store
     workspace: Workspace
     gatekeeper: Gatekeeper
     comparisons: Comparisons
     language: Language | None = None
+    reviews: ReviewDesk | None = None
     words: Mapping[Language, Words] = field(default_factory=lambda: {name: Words(name) for name in LANGUAGES})
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -109,8 +113,3 @@ def one(fields: Mapping[str, list[str]], name: str, default: str = "") -> str:
 def number(text: str, default: int = 0) -> int:
     """Return a whole number of at most nine digits from an address; anything else is the default."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default  # noqa: PLR2004 - fits a column
-
-
-def problems_json(problems: list[str], status: int) -> Response:
-    """Return what is wrong, for a script of ours."""
-    return JSONResponse({"problems": problems}, status_code=status)

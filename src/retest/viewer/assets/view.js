@@ -70,13 +70,73 @@
     });
   }
 
+  // Reviews: every click and every word is saved at once, in order.
+  const reviewer = document.getElementById("reviewer");
+  const queues = new WeakMap();
+  const send = async (form) => {
+    const said = form.querySelector(".said");
+    const fields = new URLSearchParams(new FormData(form));
+    fields.set("key", reviewer.dataset.keyValue);
+    fields.set("reviewer", reviewer.value);
+    try {
+      const answer = await fetch("/reviews", { method: "POST", body: fields });
+      const found = await answer.json().catch(() => ({ problems: [String(answer.status)] }));
+      said.textContent = answer.ok ? "✓" : found.problems.join("; ");
+      said.classList.toggle("bad", !answer.ok);
+    } catch (error) {
+      said.textContent = String(error);
+      said.classList.add("bad");
+    }
+  };
+  const save = (form) => { queues.set(form, (queues.get(form) || Promise.resolve()).then(() => send(form))); };
+  const press = (form, name, value) => {
+    const field = form.elements[name];
+    field.value = field.value === value ? "" : value; // pressed again, it is taken back
+    for (const button of all(`[data-set=${name}]`, form)) button.setAttribute("aria-pressed", String(button.value === field.value));
+    save(form);
+  };
+  const forms = all("[data-review]");
+  let chosen = -1;
+  const choose = (place) => {
+    if (!forms.length) return;
+    chosen = (place + forms.length) % forms.length;
+    for (const sample of all(".sample.on")) sample.classList.remove("on");
+    const sample = forms[chosen].closest(".sample");
+    sample.classList.add("on");
+    sample.scrollIntoView({ block: "nearest" });
+  };
+  for (const [place, form] of forms.entries()) {
+    form.addEventListener("submit", (event) => { event.preventDefault(); save(form); });
+    form.addEventListener("change", () => save(form));
+    form.addEventListener("focusin", () => choose(place));
+    for (const button of all("[data-set]", form)) button.addEventListener("click", () => press(form, button.dataset.set, button.value));
+  }
+  reviewer?.addEventListener("change", () => {
+    document.cookie = `retest-reviewer=${encodeURIComponent(reviewer.value)}; path=/; samesite=lax; max-age=31536000`;
+    location.reload(); // the forms show what this person said
+  });
+  const reviewKey = (event) => {
+    if (event.key === "n") choose(chosen + 1);
+    else if (event.key === "p") choose(chosen - 1);
+    else {
+      const form = forms[Math.max(chosen, 0)];
+      if (chosen < 0) choose(0);
+      if (event.key === "g") press(form, "label", "good");
+      else if (event.key === "b") press(form, "label", "bad");
+      else if (/^[1-5]$/.test(event.key)) press(form, "score", event.key);
+      else if (event.key === "c") { event.preventDefault(); form.elements.comment.focus(); }
+    }
+  };
+
   // Keys: j and k step through the cases, u goes up, / searches.
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.closest("[data-review] input")) { event.target.blur(); return; }
     if (event.target.closest("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "/") {
       const field = document.querySelector("input[type=search]");
       if (field) { event.preventDefault(); field.focus(); }
     }
+    if (forms.length && /^[npgbc1-5]$/.test(event.key)) reviewKey(event);
     const key = { ArrowRight: "j", ArrowLeft: "k", Escape: "u" }[event.key] || event.key;
     const link = all("[data-key]").find((element) => element.dataset.key === key);
     if (link) link.click();
