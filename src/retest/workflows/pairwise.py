@@ -17,6 +17,7 @@ from retest.domain.json_value import content_hash
 from retest.domain.pairwise import PAIRWISE, JudgedPair, JudgeUse, PairVote, PairwiseResult
 from retest.domain.run import Run, RunMetric
 from retest.domain.sample import Response
+from retest.metrics.judge.base import judge_label
 from retest.metrics.judge.pairwise import AnswerPair, PairAnswer, PairwiseJudge
 from retest.workflows.judge_session import JudgeSession, SessionOptions, judge_session, run_apart
 from retest.workflows.workspace import Workspace
@@ -120,7 +121,7 @@ async def judge_task(task: PairwiseTask, judge: PairwiseJudge, session: JudgeSes
             baseline=task.baseline.arm,
             candidate=task.candidate.arm,
             definition=judge.definition.label,
-            judges=tuple(one.label for one in judge.judging.judges),
+            judges=tuple(judge_label(one) for one in judge.judging.judges),
             pairs=tuple(judged),
             unpaired=unpaired,
             use=_since(before, session.use()),
