@@ -273,22 +273,33 @@ def test_a_judge_is_not_silently_the_model_under_test(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "judges", "said"),
+    ("metric", "changes", "said"),
     [
-        ("judge_grade", [], "the suite has no `judges`"),
-        ({"metric": "judge_grade", "judge": "gradr"}, None, "did you mean 'grader'"),
-        ("moderation", None, "needs a judge with `api: moderations`"),
+        ("judge_grade", {"judges": None}, "the suite has no `judges`"),
+        ("judge_grade", {"judges": []}, "the suite has no `judges`"),
+        ({"metric": "judge_grade", "judge": "gone"}, {"judges": []}, "names the judge 'gone'"),
+        ({"metric": "judge_grade", "judge": "gradr"}, {}, "did you mean 'grader'"),
+        ("moderation", {}, "needs a judge with `api: moderations`"),
     ],
 )
 def test_a_judge_is_always_named_in_the_suite(
-    project: Project, metric: Any, judges: list[Any] | None, said: str
+    project: Project, metric: Any, changes: dict[str, Any], said: str
 ) -> None:
     """No key, no default and no other model stands in for one."""
     with JudgedServer(lambda _: grade(2)) as server:
-        changes = {} if judges is None else {"judges": None}
-        done = run_judged(project, server, metric, args=(), **changes)
+        project.write_cases(3)
+        project.write_suite(server.base_url, **server.suite("exact_match", metric, **changes))
+        done = project.run("check")
         assert (done.code, server.count) == (2, 0)
         assert said in " ".join(done.err.split())
+
+
+def test_a_limit_off_the_definitions_scale_is_warned_of(project: Project) -> None:
+    """A grade of 6 out of 5 can never be reached."""
+    with JudgedServer(lambda _: grade(2)) as server:
+        project.write_cases(3)
+        project.write_suite(server.base_url, **server.suite({"metric": "judge_grade", "pass_if": {"min": 6}}))
+        assert "values of 'judge_grade' go from 1 to 5" in " ".join(project.run("check").err.split())
 
 
 def test_a_jury_votes_and_reports_how_far_it_agrees(project: Project) -> None:
@@ -307,6 +318,9 @@ def test_a_jury_votes_and_reports_how_far_it_agrees(project: Project) -> None:
         assert found["judges"]["levels"]["c"] == pytest.approx(2 / 3)
         shown = " ".join(project.run("show").out.split())
         assert "3 votes an answer, 33.3% of pairs agree" in shown
+        (sample,) = project.run("show", "--case", "c1", "--json").json["samples"]
+        votes = sample["judgments"]["judge_closed_qa"]
+        assert [(vote["judge"], vote["choice"]) for vote in votes] == [("a", "no"), ("b", "no"), ("c", "yes")]
 
 
 def test_a_tie_is_a_tie(project: Project) -> None:

@@ -47,6 +47,7 @@ def export_row(
     row["metric_failures"] = {
         name: f"{score.kind}: {score.message}" for name, score in scores.items() if isinstance(score, MetricFailure)
     }
+    row["judgments"] = {name: votes for name, score in scores.items() if (votes := _votes(score))}
     row |= {
         "expected": case.expected,
         "vars": dict(case.vars),
@@ -54,6 +55,11 @@ def export_row(
         "tags": list(case.tags),
     }
     return row
+
+
+def _votes(score: ScoreOutcome | None) -> object:
+    """Return what judges said of a sample, vote by vote; nothing for a metric without judges."""
+    return (score.details or {}).get("votes") if isinstance(score, Score) else None
 
 
 def _outcome_fields(outcome: CallOutcome) -> Row:
@@ -96,7 +102,7 @@ def write_csv(rows: Iterable[Row], out: BinaryIO) -> None:
 
 
 def _flatten(row: Row) -> Row:
-    flat = {name: value for name, value in row.items() if name not in {"scores", "metric_failures"}}
+    flat = {name: value for name, value in row.items() if name not in {"scores", "metric_failures", "judgments"}}
     if (error := row.get("error")) is not None:
         flat["error"] = f"{error['kind']}: {error['message']}"
     return flat | {f"score.{name}": value for name, value in row.get("scores", {}).items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -173,6 +173,8 @@ def _build(scope: SuiteScope, draft: _Draft, judges: Mapping[str, BuiltJudge]) -
     judging = _judging(scope, draft, options, info, judges)
     if judging is None and info.judge is not None:
         return None
+    if judging is not None:
+        info = _as_defined(info, judging)
     check_judging(scope, JudgedEntry(what=_what(draft), entry=common, info=info, place=draft.resolve))
     spec = MetricSpec(
         name=draft.name,
@@ -207,6 +209,12 @@ def _judging(
         return None
     judged = JudgedMetric(what=_what(draft), options=options, info=info.judge, place=draft.resolve)
     return build_judging(scope, judged, judges)
+
+
+def _as_defined(info: MetricInfo, judging: BuiltJudging) -> MetricInfo:
+    """Return the description with the range and direction of the definition's scale."""
+    scale = judging.judging.definition.scale
+    return replace(info, low=scale.low, high=scale.high, direction=scale.better, binary=scale.binary)
 
 
 def _needs_expected(options: BaseModel, info: MetricInfo, judging: BuiltJudging | None) -> bool:

@@ -17,7 +17,7 @@ from retest.suites.judge_files import packaged_definition, read_definition
 from retest.suites.named_files import check_file
 from retest.suites.scope import SuiteScope
 from retest.suites.suggestions import did_you_mean, listing
-from retest.suites.yaml_nodes import NodePath
+from retest.suites.yaml_nodes import ListNode, MapNode, NodePath, ScalarNode, find
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +63,24 @@ def _judges(scope: SuiteScope, metric: JudgedMetric, judges: Mapping[str, BuiltJ
         return list(judges.values())
     if not names:
         _no_judge(scope, metric, judges)
-    unknown = [name for name in names if name not in judges]
-    for name in unknown if scope.node("judges") is not None or not judges else ():
+    known = _named(scope)
+    for name in (name for name in names if name not in known):
         _unknown_judge(scope, metric, name, key, judges)
-    return [] if unknown else [judges[name] for name in names]
+    return [judges[name] for name in names] if set(names) <= judges.keys() else []
+
+
+def _named(scope: SuiteScope) -> set[str]:
+    """Return the names of all judges in the file, those with mistakes too: one mistake does not bring another."""
+    node = scope.node("judges")
+    entries = node.items if isinstance(node, ListNode) else () if node is None else (node,)
+    names = (find(entry, ("name",)) for entry in entries)
+    return {name.text for name in names if isinstance(name, ScalarNode)}
 
 
 def _no_judge(scope: SuiteScope, metric: JudgedMetric, judges: Mapping[str, BuiltJudge]) -> None:
-    if judges or not scope.has("judges"):
+    node = scope.node("judges")
+    broken = not judges and (isinstance(node, MapNode) or (isinstance(node, ListNode) and bool(node.items)))
+    if not broken:  # else their own mistakes are noted
         several = f"the suite's judges: {listing(judges)}" if judges else "the suite has no `judges`"
         scope.error(
             "suite-no-judge",
