@@ -15,6 +15,9 @@ from retest.domain.sample import CallOutcome, ScoreOutcome
 from retest.domain.suite import Direction
 from retest.domain.summary import ArmSummary, LimitResult, MetricSummary
 
+NOT_KEPT = "not_kept"
+"""The kind of error in the place of an answer that a baseline file left out."""
+
 CaseState: TypeAlias = Literal[
     "newly_failing",
     "worse",

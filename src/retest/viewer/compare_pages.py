@@ -13,7 +13,7 @@ from retest.domain.pages import STATES
 from retest.domain.run import Run
 from retest.errors import RetestError
 from retest.report.html.render import ANSWER_CHARS
-from retest.viewer.reviewing import review_panel, with_reviews
+from retest.viewer.reviewing import blinded, review_panel, with_reviews
 from retest.viewer.run_pages import case_wish, reviewer_of
 from retest.viewer.site import Site, number
 from retest.workflows.find_runs import find_run
@@ -95,19 +95,26 @@ class ComparePages:
         index = number(request.path_params["case"], -1)
         detail = read_compared_case(self._site.store, compared, place, index)
         runs = (compared.baseline.run_id, compared.candidate.run_id)
+        detail = with_reviews(self._site, detail, before=runs[0], after=runs[1])
+        panel = review_panel(self._site, runs[1], before=runs[0])
+        reviewer = reviewer_of(request)
+        is_blind = request.query_params.get("blind") == "1"
+        if is_blind:
+            detail, panel = blinded(detail, panel, reviewer)
         return self._site.page(
             request,
             "case_page.html",
             run=compared.candidate,
-            d=with_reviews(self._site, detail, before=runs[0], after=runs[1]),
+            d=detail,
             ranges={panel.name: (panel.range_low, panel.range_high) for panel in compared.page.pairs[place].metrics},
             most_chars=ANSWER_CHARS,
             back="/compare/cases",
             neighbours=compared_neighbours(self._site.store, compared, place, wish, index),
             here="/compare/cases/",
             raw=None,
-            reviewing=review_panel(self._site, runs[1], before=runs[0]),
-            reviewer=reviewer_of(request),
+            reviewing=panel,
+            reviewer=reviewer,
+            blind=is_blind,
             crumbs=[("/", "runs", None), (f"/compare?{urlencode(_own_query(request))}", None, " → ".join(runs))],
         )
 

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from retest.domain.json_value import content_hash
 from retest.domain.pages import CaseDetail, CaseSide, ReviewNote
 from retest.errors import Problem, RetestError, UsageError
 from retest.viewer.site import Site, number, one, read_form
@@ -82,6 +83,29 @@ def _reviewed(desk: ReviewDesk, run_id: str, case_id: str, side: CaseSide) -> Ca
     notes = desk.read(run_id, side.arm, case_id)
     samples = [replace(sample, reviews=tuple(notes.get(sample.sample_index, ()))) for sample in side.samples]
     return replace(side, samples=tuple(samples))
+
+
+def blinded(detail: CaseDetail, panel: ReviewPanel | None, reviewer: str) -> tuple[CaseDetail, ReviewPanel | None]:
+    """Return a compared case with all hidden that tells the versions apart, the sides exchanged in half of the cases.
+
+    A review goes to the run that wrote the answer all the same.
+    """
+    if detail.before is None:
+        return detail, panel
+    sides = [_anonymous(detail.before, "A", reviewer), _anonymous(detail.after, "B", reviewer)]
+    runs = [] if panel is None else [panel.runs["before"], panel.runs["after"]]
+    if int(content_hash([detail.entry.case_id, detail.before.label, detail.after.label])[:2], 16) % 2:
+        sides, runs = sides[::-1], runs[::-1]
+    hidden = replace(detail, before=sides[0], after=sides[1], changes=())
+    return hidden, None if panel is None else replace(panel, runs=dict(zip(("before", "after"), runs, strict=True)))
+
+
+def _anonymous(side: CaseSide, label: str, reviewer: str) -> CaseSide:
+    samples = [
+        replace(sample, scores={}, reviews=tuple(note for note in sample.reviews if note.reviewer == reviewer))
+        for sample in side.samples
+    ]
+    return replace(side, label=label, samples=tuple(samples), messages=None)
 
 
 def default_reviewer() -> str:

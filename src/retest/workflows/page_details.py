@@ -7,7 +7,7 @@ from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING
 
 from retest.domain.case import Case
-from retest.domain.pages import CaseSide, ShownSample
+from retest.domain.pages import NOT_KEPT, CaseSide, ShownSample
 from retest.domain.prompt import Message
 from retest.domain.sample import CallError, CallOutcome, Response, Score, ScoreOutcome
 from retest.report.messages import message_text
@@ -85,9 +85,7 @@ def _given_outcome(output: str | None, *, known: bool) -> CallOutcome:
         return Response(output=output)
     if known:
         return CallError(kind="no_answer", message="no answer")
-    return CallError(
-        kind="not_kept", message="the baseline file has scores only; `baseline export --outputs` keeps answers"
-    )
+    return CallError(kind=NOT_KEPT, message="a baseline file without answers")
 
 
 def _at(columns: Mapping[str, Sequence[float | None]], index: int) -> Iterator[tuple[str, float]]:
@@ -118,7 +116,10 @@ def shown_sample(sample: StoredSample) -> ShownSample:
 
 
 def answers_differ(before: CaseSide, after: CaseSide) -> bool:
-    """Return whether any answer is not the same on both sides."""
+    """Return whether any answer is not the same on both sides; an answer that was not kept tells nothing."""
+    kinds = {sample.outcome.kind for sample in before.samples if isinstance(sample.outcome, CallError)}
+    if NOT_KEPT in kinds:
+        return False
     return [_answer(sample.outcome) for sample in before.samples] != [_answer(s.outcome) for s in after.samples]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -109,3 +110,23 @@ def test_without_a_desk_there_is_no_form(place: tuple[Path, str, str]) -> None:
     with viewing(place[0]) as browser:
         assert "data-review" not in browser.get(f"/runs/{place[2]}/cases/3").text
         assert send(browser, place[2], label="good").status == 422
+
+
+def test_blind_pages_do_not_tell_the_versions_apart(place: tuple[Path, str, str]) -> None:
+    """No scores, no run ids but in the hidden fields that send a review where it belongs."""
+    seen = set()
+    with viewing(place[0], reviews=Desk()) as browser:
+        for index in range(14):
+            address = f"/compare/cases/{index}?a={place[1]}&b={place[2]}&blind=1"
+            text = browser.get(address).text
+            while "data-wait" in text:
+                text = browser.get(address).text
+            main = re.sub(r'<input type="hidden"[^>]*>|href="[^"]*"', "", text)
+            assert place[1] not in main
+            assert place[2] not in main
+            assert "Baseline" not in main
+            assert "exact_match" not in main
+            runs = re.findall(r'name="run" value="([^"]*)"', text)
+            seen.add(runs[0])
+            assert sorted(set(runs)) == sorted(place[1:])
+    assert seen == set(place[1:])
