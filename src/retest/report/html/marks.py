@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -13,6 +14,7 @@ from retest.domain.sample import Response
 from retest.report.word_diff import Piece, diff_words
 
 _COMPARED = 4_000  # characters of each answer in which words are compared: the time grows with the square
+_AT_ONCE = 4  # pairs of answers of that length on one page; of more pairs less is compared, in the same time
 _SHORT = 160  # of both: marked whole where nothing is alike, for two labels are read at a glance
 _PROMPT_LINES = 2_000
 
@@ -40,23 +42,23 @@ def sample_rows(detail: CaseDetail, most_chars: int) -> list[SampleRow]:
     if detail.before is None:
         return [SampleRow(after=_whole(sample, "after", most_chars)) for sample in detail.after.samples]
     before, after = _by_index(detail.before), _by_index(detail.after)
-    return [
-        _marked_row(before.get(index), after.get(index), most_chars) for index in sorted(before.keys() | after.keys())
-    ]
+    indexes = sorted(before.keys() | after.keys())
+    compared = int(_COMPARED * min(1.0, math.sqrt(_AT_ONCE / max(1, len(indexes)))))
+    return [_marked_row(before.get(index), after.get(index), most_chars, compared) for index in indexes]
 
 
 def _by_index(side: CaseSide) -> dict[int, ShownSample]:
     return {sample.sample_index: sample for sample in side.samples}
 
 
-def _marked_row(before: ShownSample | None, after: ShownSample | None, most_chars: int) -> SampleRow:
+def _marked_row(before: ShownSample | None, after: ShownSample | None, most_chars: int, compared: int) -> SampleRow:
     first, second = _output(before), _output(after)
     if before is None or after is None or not first or not second or first == second:
         return SampleRow(
             before=None if before is None else _whole(before, "before", most_chars),
             after=None if after is None else _whole(after, "after", most_chars),
         )
-    old, new = marked_texts(first[:most_chars], second[:most_chars])
+    old, new = marked_texts(first[:most_chars], second[:most_chars], compared)
     return SampleRow(
         before=MarkedSample(sample=before, side="before", pieces=old, rest=max(0, len(first) - most_chars)),
         after=MarkedSample(sample=after, side="after", pieces=new, rest=max(0, len(second) - most_chars)),
@@ -74,16 +76,16 @@ def _output(sample: ShownSample | None) -> str:
 
 
 @lru_cache(maxsize=512)  # short answers come again and again
-def marked_texts(before: str, after: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """Return both texts whole, with the words that differ marked; past 4,000 characters nothing is marked."""
-    found = diff_words(before[:_COMPARED], after[:_COMPARED], max_chars=2 * _COMPARED)
+def marked_texts(before: str, after: str, compared: int = _COMPARED) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    """Return both texts whole, with the words that differ marked; past so many characters nothing is marked."""
+    found = diff_words(before[:compared], after[:compared], max_chars=2 * _COMPARED)
     if len(before) + len(after) <= _SHORT and all(piece.kind == "same" for piece in (*found.before, *found.after)):
         return (Piece(kind="removed", text=before),), (Piece(kind="added", text=after),)
-    return _joined([*found.before, *_tail(before)]), _joined([*found.after, *_tail(after)])
+    return _joined([*found.before, *_tail(before, compared)]), _joined([*found.after, *_tail(after, compared)])
 
 
-def _tail(text: str) -> list[Piece]:
-    return [Piece(kind="same", text=text[_COMPARED:])] if len(text) > _COMPARED else []
+def _tail(text: str, compared: int) -> list[Piece]:
+    return [Piece(kind="same", text=text[compared:])] if len(text) > compared else []
 
 
 def _joined(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
