@@ -302,3 +302,12 @@ def test_a_demand_of_nobody_is_a_mistake(project: Project, server: OpenAIServer)
     assert result.code == 2
     assert "[gate-unknown-judge]" in result.err + result.out
     assert "did you mean 'quality'" in " ".join((result.err + result.out).split())
+
+
+def test_without_reviews_there_is_nothing_to_hold_a_judge_against(project: Project, server: OpenAIServer) -> None:
+    """Reviews that are not there are said to be missing, before anybody is asked."""
+    suite(project, server)
+    result = calibrate(project, "quality", "--suite", "evals/qa.yaml", "--against", "reviews")
+    assert result.code == 2
+    assert "[calibrate-reviews]" in result.err
+    assert server.count == 0

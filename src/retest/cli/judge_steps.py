@@ -107,6 +107,14 @@ def _coefficient(name: str | None) -> Coefficient | None:
 
 
 def _source(wish: CalibrateWish, suite: Suite | None, workspace: Workspace) -> tuple[Iterable[Case], str]:
+    if wish.against == "reviews" and wish.data is None:
+        raise UsageError(
+            Problem(
+                slug="calibrate-reviews",
+                message="there are no reviews that a judge could be held against",
+                fix="label rows in a file, and name the field: --against FIELD --data FILE",
+            )
+        )
     if wish.data is not None:
         path = workspace.cwd / wish.data
         if not path.is_file():
@@ -159,7 +167,15 @@ def _judgments(
         )
     from retest.workflows.ask_labelled import ask_labelled
 
-    found = ask_labelled(named.spec, labelled.cases, workspace, fresh=wish.fresh, offline=wish.offline)
+    with stderr().status("asking the judge") as status:  # shown on a terminal only
+        found = ask_labelled(
+            named.spec,
+            labelled.cases,
+            workspace,
+            fresh=wish.fresh,
+            offline=wish.offline,
+            tell=lambda done, of: status.update(f"asking the judge: {done} of {of} cases"),
+        )
     return found, "+".join(sorted(judge_label(judge) for judge in named.spec.judging.judges))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from retest.domain.json_value import content_hash
 from retest.domain.pairwise import OrderVerdict, PairVote
@@ -17,11 +18,20 @@ from retest.workflows.judge_session import JudgeSession, SessionOptions, judge_s
 from retest.workflows.labelled_cases import LabelledCase
 from retest.workflows.workspace import Workspace
 
+if TYPE_CHECKING:
+    from retest.store.database import Store  # loads SQLAlchemy
+
 _WORTH = {"first": 1.0, "second": 0.0, "tie": 0.5}
 
 
 def ask_labelled(
-    spec: MetricSpec, cases: Sequence[LabelledCase], workspace: Workspace, *, fresh: bool = False, offline: bool = False
+    spec: MetricSpec,
+    cases: Sequence[LabelledCase],
+    workspace: Workspace,
+    *,
+    fresh: bool = False,
+    offline: bool = False,
+    tell: Callable[[int, int], None] | None = None,
 ) -> list[Judgment]:
     """Return a judgment of each case, in order; a judge's error is a judgment without a value.
 
@@ -31,26 +41,34 @@ def ask_labelled(
         workspace: its ledger keeps what is paid for.
         fresh: ask anew, though the ledger has the judgments.
         offline: ask nobody; what the ledger lacks is missing.
+        tell: is told how many cases are judged, of how many.
 
     Raises:
         RetestError: a judge cannot be opened, or stopped midway (a refused key, a spent budget).
     """
-    return run_apart(lambda: _ask_labelled(spec, cases, workspace, fresh=fresh, offline=offline))
 
-
-async def _ask_labelled(
-    spec: MetricSpec, cases: Sequence[LabelledCase], workspace: Workspace, *, fresh: bool, offline: bool
-) -> list[Judgment]:
-    metric = build_metric(spec)
-    assert isinstance(metric, JudgeMetric), "only metrics that ask a model are calibrated"  # noqa: S101 - for the type checker
-    with workspace.open_store() as store:
-        options = SessionOptions(
+    def options(store: Store) -> SessionOptions:
+        return SessionOptions(
             run_id=workspace.new_run_id(),
             draw=store.allocate_draw(f"calibrate {spec.name}") if fresh else 0,
             offline=offline,
             max_cost_usd=workspace.settings["max_cost_usd"],
+            tell=tell,
         )
-        async with judge_session(metric.judging.judges, store, workspace, options) as session:
+
+    return run_apart(lambda: _ask_labelled(spec, cases, workspace, options))
+
+
+async def _ask_labelled(
+    spec: MetricSpec,
+    cases: Sequence[LabelledCase],
+    workspace: Workspace,
+    options: Callable[[Store], SessionOptions],
+) -> list[Judgment]:
+    metric = build_metric(spec)
+    assert isinstance(metric, JudgeMetric), "only metrics that ask a model are calibrated"  # noqa: S101 - for the type checker
+    with workspace.open_store() as store:
+        async with judge_session(metric.judging.judges, store, workspace, options(store)) as session:
             found = await session.each(cases, lambda case: _judge(metric, case, session))
     if session.stop.is_set:
         raise IncompleteError(_stopped(session, sum(each is not None for each in found), len(cases)))

@@ -34,6 +34,7 @@ class SessionOptions:
         run_id: under which claims and unreadable answers are kept apart from other processes'.
         draw: of the judgments; a fresh draw asks anew.
         offline: what the ledger lacks is a failure.
+        tell: is told how many items are done, of how many.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class SessionOptions:
     max_calls: int | None = None
     max_cost_usd: float | None = None
     listener: Listener = ignore_events
+    tell: Callable[[int, int], None] | None = None
     stop: StopSignal = field(default_factory=StopSignal)
 
 
@@ -52,6 +54,8 @@ class JudgeSession:
     callers: Mapping[str, JudgeCaller]
     stop: StopSignal
     concurrency: int
+    tell: Callable[[int, int], None] | None = None
+    """Told how many items are done, of how many."""
 
     def use(self) -> JudgeUse:
         """Return what all judges took together."""
@@ -70,13 +74,18 @@ class JudgeSession:
         numbered = list(enumerate(items))
         found: list[Result | None] = [None] * len(numbered)
         left = iter(numbered)
+        done = 0
 
         async def work() -> None:
+            nonlocal done
             for place, item in left:
                 if self.stop.is_set:
                     return
                 with contextlib.suppress(JudgingStoppedError):
                     found[place] = await ask(item)
+                done += 1
+                if self.tell is not None:
+                    self.tell(done, len(numbered))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self.concurrency, len(numbered))):
@@ -103,7 +112,9 @@ async def judge_session(
             listener=options.listener,
         )
         concurrency = int(workspace.settings["concurrency"])
-        yield JudgeSession(callers=opened.callers(context), stop=options.stop, concurrency=concurrency)
+        yield JudgeSession(
+            callers=opened.callers(context), stop=options.stop, concurrency=concurrency, tell=options.tell
+        )
 
 
 def run_apart(main: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
