@@ -195,3 +195,14 @@ def test_compare_ranks_prompt_files(project: Project, server: OpenAIServer) -> N
     assert [next(name for name in SHARE if name in version) for version in versions] == ["new", "old", "mid"]
     assert server.count - before == 3 * 30 + 3 * 30 * 2
     assert "judge_pairwise" not in {each["metric"] for each in result.json["rankings"]}
+
+
+def test_the_report_of_a_run_shows_what_its_judges_said(project: Project, server: OpenAIServer) -> None:
+    """Arms of one run are not judged again for a page: the run has kept the results."""
+    suite(project, server, "old", "new")
+    retest(project, "run")
+    before = server.count
+    assert project.run("report", "latest", "-o", "report.html").code == 0
+    verdict, pair = pair_of(project.run("diff", "latest", "latest", "--arm", "old/small", "new/small", "--json"))
+    assert server.count == before
+    assert (verdict["verdict"], pair["n_pairs"]) == ("improved", 30)

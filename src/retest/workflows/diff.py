@@ -23,6 +23,7 @@ from retest.decision.align import (
 from retest.decision.changed_cases import find_changed_cases
 from retest.decision.decide import JudgedMetric, MetricScores, Policy, judge_metrics
 from retest.decision.drift import mark_drift
+from retest.decision.metric_scores import metric_scores
 from retest.decision.pairwise import pairwise_scores
 from retest.decision.slices import compare_slices
 from retest.domain.comparison import (
@@ -217,7 +218,7 @@ def _pair_scores(
     name, own = plan.metric.name, sides.gate.metrics.get(plan.metric.name)
     result = pairwise.get(name)
     if result is None:
-        unjudged = "both sides' answers must be stored for a judge to compare them"
+        unjudged = "no judge compared the answers: `retest diff` has it done, where both sides' answers are stored"
         return MetricScores(metric=name, baseline={}, candidate={}, note=blocked or plan.refusal or unjudged)
     return pairwise_scores(result, margin=None if own is None else own.margin)
 
@@ -237,14 +238,10 @@ def _metric_scores(sides: Sides, plan: MetricPlan, first: RunArm, second: RunArm
     renewed = sides.renewed.of(metric.name)
     refusal = blocked or plan.refusal or renewed.refusal
     paired = [] if refusal else [case_id for case_id in sides.pairs.paired if case_id not in renewed.left_out]
-    return MetricScores(
-        metric=metric.name,
-        baseline=_paired_scores(sides.baseline.scores, first.name, metric.name, paired, renewed.baseline),
-        candidate=_paired_scores(sides.candidate.scores, second.name, metric.name, paired, renewed.candidate),
-        direction=metric.direction,
-        scale=metric.scale,
-        low=metric.low,
-        high=metric.high,
+    return metric_scores(
+        metric,
+        _paired_scores(sides.baseline.scores, first.name, metric.name, paired, renewed.baseline),
+        _paired_scores(sides.candidate.scores, second.name, metric.name, paired, renewed.candidate),
         margin=None if own is None else own.margin,
         note=refusal or renewed.note,
     )

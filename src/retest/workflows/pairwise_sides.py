@@ -66,22 +66,39 @@ def judge_paired(
 ) -> dict[str, PairwiseResult]:
     """Return metric name -> result of every pairwise metric; nothing where nobody is to be asked.
 
+    What a run's judges said of its own arms is kept with the run.
+
     Raises:
         RetestError: a judge cannot be opened, or the store cannot be written.
     """
     wanted = [metric for metric in metrics if metric.metric == PAIRWISE and metric.judging is not None]
-    if not wanted or asker is None or not arms.case_ids:
+    if not wanted or not arms.case_ids:
         return {}
+    kept = _kept(arms)
+    wanted = [metric for metric in wanted if metric.name not in kept]
+    if not wanted or asker is None:
+        return kept
     from retest.workflows.pairwise import PairwiseTask
 
     before, after = _answers(arms.baseline, arms.first, arms), _answers(arms.candidate, arms.second, arms)
     if not before.answers or not after.cases:
-        return {}
+        return kept
     tasks = [
         PairwiseTask(metric=metric, baseline=before, candidate=after, case_ids=arms.case_ids, clusters=arms.clusters)
         for metric in wanted
     ]
-    return {result.metric: result for result in asker.judge(tasks, base_dir)}
+    return kept | {result.metric: result for result in asker.judge(tasks, base_dir)}
+
+
+def _kept(arms: PairedArms) -> dict[str, PairwiseResult]:
+    """Return the results of two arms of one and the same run, none of arms of two runs."""
+    before, after = arms.baseline.run, arms.candidate.run
+    if before is None or after is None or before.run_id != after.run_id:
+        return {}
+    from retest.workflows.run_pairwise import stored_pairs
+
+    names = (arms.first.name, arms.second.name)
+    return {result.metric: result for result in stored_pairs(after) if (result.baseline, result.candidate) == names}
 
 
 def _answers(side: AnsweredSide, arm: RunArm, arms: PairedArms) -> ArmAnswers:
