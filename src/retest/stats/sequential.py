@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from retest.stats.boundaries import boundaries
 from retest.stats.bounds import guarded_bounds
-from retest.stats.intervals import unit_totals
+from retest.stats.intervals import cluster_index, unit_totals
 from retest.stats.pairs import PairedScores, paired_scores
 from retest.stats.several_metrics import check_alpha, holm
 from retest.stats.single_cases import single_case_test, smallest_p
-from retest.stats.suite_test import relabelling_test
+from retest.stats.suite_test import relabelling_test, sign_flip_test
+from retest.stats.tails import Tails
 
 Outcome: TypeAlias = Literal["fail", "pass", "continue", "inconclusive"]
 MetricVerdict: TypeAlias = Literal["regressed", "not_worse", "undecided"]
@@ -69,19 +70,38 @@ class LookDecision:
         return self.outcome != "continue"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Touched:
+    """The cases that have samples on both sides at a look; `clusters` has a number for each."""
+
+    pairs: PairedScores
+    clusters: NDArray[np.intp] | None = None
+
+    def tails(self, seed: int) -> Tails:
+        """Return the suite's test: by relabelling, or by flipping the signs of whole clusters."""
+        if self.clusters is None:
+            return relabelling_test(self.pairs, seed=seed)
+        return sign_flip_test(self.pairs, self.clusters, seed=seed)
+
+
 class SequentialGate:
     """Decides after each look whether to go on; each decision depends on the data of its look alone.
 
     `schedule[look][case]` is how many samples of the candidate each case has after that look (both from 0): one
-    sample for all cases first, in random order, then the second, until all have `k`. Regressed: Holm over the metrics
+    sample for all cases first, in random order, then the second, until all have `k`. A baseline that is sampled at the
+    same time (`growing_baseline`) keeps step. Regressed: Holm over the metrics
     with the Lan-DeMets boundary of the look, spending alpha * t^2. Not worse: the guarded bound at the level of a
     second such boundary lies above -margin. The first regressed metric fails, all not worse pass.
 
     Where a case's samples suffice for single cases to fire, they get `case_share` of alpha, spent once, at the stop.
+    With clusters the suite's test flips the signs of whole clusters, and single cases have no share. The information
+    times take cases as independent: shocks that a cluster keeps from look to look make the looks more alike than that,
+    which costs power and no error rate.
 
     Args:
         n_cases: cases of both runs.
-        k_baseline: samples per case of the stored baseline.
+        k_baseline: samples per case of the baseline, of the full design where it grows; or one number a case, 0 for a
+            case that the baseline lacks: it is sampled, and never judged.
         k: samples per case of the full candidate.
         metrics: names, or how many.
         margin: one for all metrics or by name; None: no pass stop.
@@ -90,6 +110,10 @@ class SequentialGate:
         seed: of the case order and of the tests' draws.
         width: of the metrics' scales, one for all or by name; None where unbounded.
         case_share: the part of alpha for single cases.
+        growing_baseline: the baseline's cases have as many samples as the schedule says, up to `k_baseline`.
+        clusters: one label a case where cases share a source.
+        n_comparisons: gates of which any may fail the whole: alpha is divided among them for "regressed", while all of
+            them must show "not worse", which needs no correction.
 
     Raises:
         ValueError: for numbers that no design has.
@@ -98,7 +122,7 @@ class SequentialGate:
     def __init__(  # noqa: PLR0913 - a design has so many numbers
         self,
         n_cases: int,
-        k_baseline: int,
+        k_baseline: int | Sequence[int],
         k: int,
         metrics: Sequence[str] | int = 1,
         margin: float | Mapping[str, float | None] | None = None,
@@ -108,9 +132,15 @@ class SequentialGate:
         seed: int = 0,
         width: float | Mapping[str, float | None] | None = 1.0,
         case_share: float = 0.2,
+        growing_baseline: bool = False,
+        clusters: Sequence[Hashable] | None = None,
+        n_comparisons: int = 1,
     ) -> None:
         check_alpha(alpha)
-        if min(n_cases, k_baseline, k, looks) < 1:
+        stored = [k_baseline] * n_cases if isinstance(k_baseline, int) else list(k_baseline)
+        if len(stored) != max(n_cases, 0):
+            raise ValueError(f"the gate has {n_cases} cases, and k_baseline {len(stored)} numbers")
+        if min(n_cases, max(stored, default=0), k, looks, n_comparisons) < 1:
             raise ValueError("a sequential gate needs at least one case, one sample on each side, and one look")
         names = [f"metric_{number}" for number in range(metrics)] if isinstance(metrics, int) else list(metrics)
         if not names or len(set(names)) < len(names):
@@ -118,13 +148,19 @@ class SequentialGate:
         self.metrics = tuple(names)
         self.case_order = tuple(np.random.default_rng(seed).permutation(n_cases).tolist())
         self.schedule = _schedule(self.case_order, k, looks)
-        self.information_times = _information_times(self.schedule, k_baseline)
+        self._baseline_schedule = _baseline_schedule(self.schedule, stored, growing=growing_baseline)
+        self.information_times = _information_times(self.schedule, self._baseline_schedule)
+        self._clusters = None if clusters is None else cluster_index(clusters, n_cases)
         self._margins = _by_name(margin, self.metrics)
         self._widths = _by_name(width, self.metrics)
-        self._case_alpha = alpha * case_share if smallest_p(k_baseline, k) <= alpha * case_share else 0.0
+        own = alpha / n_comparisons
+        fires = clusters is None and smallest_p(max(stored), k) <= own * case_share
+        self._case_alpha = own * case_share if fires else 0.0
+        self._suite_share = 1 - case_share if fires else 1.0
+        self._n_comparisons = n_comparisons
         self._seed = seed
-        self.levels = tuple(boundaries(self.information_times, alpha - self._case_alpha).tolist())
-        self.pass_levels = tuple(boundaries(self.information_times, alpha).tolist())
+        self.levels = _levels(self.information_times, own - self._case_alpha)
+        self.pass_levels = _levels(self.information_times, alpha)
 
     def step(
         self,
@@ -150,13 +186,13 @@ class SequentialGate:
         metrics = self._judge(look, pairs)
         outcome = self._outcome(look, metrics)
         if outcome in {"pass", "inconclusive"} and self._case_alpha > 0:
-            metrics = self._with_single_cases(pairs, metrics)
+            metrics = self._with_single_cases(look, pairs, metrics)
             outcome = self._outcome(look, metrics)
         return LookDecision(
             outcome=outcome,
             look=look,
             level=self.levels[look],
-            n_cases=max(pair.n_cases for pair in pairs.values()),
+            n_cases=max(pair.pairs.n_cases for pair in pairs.values()),
             calls=sum(self.schedule[look]),
             calls_planned=sum(self.schedule[-1]),
             metrics=metrics,
@@ -171,35 +207,59 @@ class SequentialGate:
             raise ValueError(f"scores of {len(scores)} metrics, but the gate has {len(self.metrics)}")
         return dict(zip(self.metrics, scores, strict=True))
 
-    def _touched(self, look: int, baseline: CaseScores, candidate: CaseScores) -> PairedScores:
-        """Return the cases that have samples on both sides, the candidate's cut to the look's schedule."""
+    def overall_p(self, look: int, p: float) -> float:
+        """Return the least alpha at which a p-value of the suite's test would have been rejected at this look.
+
+        The p-value of the whole design (the repeated p-value of Jennison & Turnbull 2000): compared with alpha, it says
+        what the look's own p says compared with the look's level.
+        """
+        low, high = 0.0, 1.0
+        for _ in range(30):
+            middle = (low + high) / 2
+            alpha = middle * self._suite_share / self._n_comparisons
+            if _levels(self.information_times[: look + 1], alpha)[look] >= p:
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def _touched(self, look: int, baseline: CaseScores, candidate: CaseScores) -> _Touched:
+        """Return the cases that have samples on both sides, both cut to the look's schedule."""
         n_cases = len(self.case_order)
         if not len(baseline) == len(candidate) == n_cases:
             raise ValueError(f"the gate has {n_cases} cases, the scores {len(baseline)} and {len(candidate)}")
         cut = [
-            (_present(a), _present(b[:planned]))
-            for a, b, planned in zip(baseline, candidate, self.schedule[look], strict=True)
+            (case, _present(a[:held]), _present(b[:planned]))
+            for case, (a, held, b, planned) in enumerate(
+                zip(baseline, self._baseline_schedule[look], candidate, self.schedule[look], strict=True)
+            )
         ]
-        kept = [(a, b) for a, b in cut if a and b]
+        kept = [(case, a, b) for case, a, b in cut if a and b]
         if not kept:
             raise ValueError(f"no case has a sample on both sides at look {look}")
-        return paired_scores([a for a, _ in kept], [b for _, b in kept])
+        clusters = None
+        if self._clusters is not None:
+            own = self._clusters[[case for case, _, _ in kept]]
+            clusters = cluster_index(own.tolist(), len(kept))
+        return _Touched(pairs=paired_scores([a for _, a, _ in kept], [b for _, _, b in kept]), clusters=clusters)
 
-    def _judge(self, look: int, pairs: Mapping[str, PairedScores]) -> dict[str, MetricLook]:
-        p_worse = [relabelling_test(pair, seed=self._seed + look).low for pair in pairs.values()]
+    def _judge(self, look: int, pairs: Mapping[str, _Touched]) -> dict[str, MetricLook]:
+        p_worse = [pair.tails(self._seed + look).low for pair in pairs.values()]
         adjusted = holm(p_worse).tolist()
         return {
             name: self._metric_look(look, name, pairs[name], (p, p_adjusted))
             for name, p, p_adjusted in zip(self.metrics, p_worse, adjusted, strict=True)
         }
 
-    def _metric_look(self, look: int, name: str, pair: PairedScores, p_values: tuple[float, float]) -> MetricLook:
-        units = unit_totals(pair.deltas)
-        lower = guarded_bounds(units, level=1 - self.pass_levels[look], width=self._widths[name]).lower
+    def _metric_look(self, look: int, name: str, pair: _Touched, p_values: tuple[float, float]) -> MetricLook:
+        units = unit_totals(pair.pairs.deltas, None if pair.clusters is None else pair.clusters.tolist())
+        # A look without new information has level 0: it can show nothing.
+        level = self.pass_levels[look]
+        lower = guarded_bounds(units, level=1 - level, width=self._widths[name]).lower if level > 0 else None
         margin = self._margins[name]
         not_worse = margin is not None and lower is not None and lower > -margin
         verdict: MetricVerdict = "not_worse" if not_worse else "undecided"
-        if p_values[1] <= self.levels[look] and not not_worse:
+        if 0 < p_values[1] <= self.levels[look] and not not_worse:
             verdict = "regressed"
         return MetricLook(
             verdict=verdict,
@@ -219,10 +279,10 @@ class SequentialGate:
         return "inconclusive" if look == len(self.schedule) - 1 else "continue"
 
     def _with_single_cases(
-        self, pairs: Mapping[str, PairedScores], metrics: Mapping[str, MetricLook]
+        self, look: int, pairs: Mapping[str, _Touched], metrics: Mapping[str, MetricLook]
     ) -> dict[str, MetricLook]:
         """Return the metrics with the single-case channel judged, at its own share of alpha; Holm over the metrics."""
-        p_cases = [single_case_test(pairs[name], seed=self._seed).p for name in self.metrics]
+        p_cases = [single_case_test(pairs[name].pairs, seed=self._seed + look).p for name in self.metrics]
         judged: dict[str, MetricLook] = {}
         for name, p, p_adjusted in zip(self.metrics, p_cases, holm(p_cases).tolist(), strict=True):
             verdict = "regressed" if p_adjusted <= self._case_alpha else metrics[name].verdict
@@ -253,12 +313,32 @@ def _schedule(case_order: Sequence[int], k: int, looks: int) -> tuple[tuple[int,
     return tuple(schedule)
 
 
-def _information_times(schedule: Sequence[Sequence[int]], k_baseline: int) -> tuple[float, ...]:
+def _baseline_schedule(
+    schedule: Sequence[Sequence[int]], stored: Sequence[int], *, growing: bool
+) -> tuple[tuple[int, ...], ...]:
+    """Return the baseline's samples per case at each look: all that are stored, or as many as the candidate has."""
+    if not growing:
+        return (tuple(stored),) * len(schedule)
+    return tuple(tuple(min(pair) for pair in zip(counts, stored, strict=True)) for counts in schedule)
+
+
+def _information_times(schedule: Sequence[Sequence[int]], baseline: Sequence[Sequence[int]]) -> tuple[float, ...]:
     """Return V_full / V_look: V is the sampling variance of the mean change over touched cases, up to a factor."""
 
-    def variance(counts: Sequence[int]) -> float:
-        touched = [1 / k_baseline + 1 / count for count in counts if count]
+    def variance(look: int) -> float:
+        pairs = zip(baseline[look], schedule[look], strict=True)
+        touched = [1 / before + 1 / after for before, after in pairs if before and after]
         return sum(touched) / len(touched) ** 2 if touched else float("inf")
 
-    full = variance(schedule[-1])
-    return tuple(full / variance(counts) for counts in schedule)
+    full = variance(-1)
+    times = [full / variance(look) for look in range(len(schedule))]
+    # Few cases with unequal numbers may lose information by the next case: no look knows less than the one before.
+    return tuple(np.maximum.accumulate(np.minimum(times, 1.0)).tolist())
+
+
+def _levels(information_times: Sequence[float], alpha: float) -> tuple[float, ...]:
+    """Return the nominal level of each look; one before the first sample has none."""
+    empty = sum(time <= 0 for time in information_times)
+    if not 0 < alpha < 1:
+        return (max(0.0, min(1.0, alpha)),) * len(information_times)
+    return (0.0,) * empty + tuple(boundaries(information_times[empty:], alpha).tolist())

@@ -119,3 +119,53 @@ def test_designs_need_metrics(metrics: list[str] | int) -> None:
     """Metrics have different names."""
     with pytest.raises(ValueError, match="metrics"):
         SequentialGate(5, 1, 1, metrics)
+
+
+def test_a_growing_baseline_is_cut_to_the_schedule() -> None:
+    """Where both sides are sampled in step, later samples of either are not looked at."""
+    gate = SequentialGate(20, 3, 3, ["a"], 0.2, growing_baseline=True)
+    cut = [[1.0] * planned for planned in gate.schedule[1]]
+    more = [[1.0] * planned + [0.0] * (3 - planned) for planned in gate.schedule[1]]
+    assert gate.step(1, [cut], [cut]) == gate.step(1, [more], [more])
+
+
+def test_a_case_that_the_baseline_lacks_is_sampled_and_not_judged() -> None:
+    """It is in the schedule, and its scores change nothing."""
+    gate = SequentialGate(20, [10] * 19 + [0], 3, ["a"], 0.2)
+    baseline = [*_scores(1, 10)[:19], []]
+    judged = gate.step(5, [baseline], [[*_scores(1, 3)[:19], [0.0] * 3]])
+    assert gate.schedule[-1][19] == 3
+    assert (judged.n_cases, judged.metrics["a"].delta) == (19, 0)
+
+
+def test_clusters_are_the_units() -> None:
+    """Twenty cases of two clusters are two units: too few for a bound, and no single case is judged."""
+    gate = SequentialGate(20, 10, 3, ["a"], 0.2, clusters=["x", "y"] * 10)
+    decision = gate.step(5, [_scores(1, 10)], [_scores(1, 3)])
+    assert (decision.outcome, decision.metrics["a"].lower, decision.metrics["a"].p_cases) == (
+        "inconclusive",
+        None,
+        None,
+    )
+
+
+def test_tiny_designs_have_looks_before_the_first_sample() -> None:
+    """One case and one sample: the level of an empty look is 0."""
+    gate = SequentialGate(1, 5, 1)
+    assert gate.levels[0] == 0
+    assert max(gate.levels) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("look", [0, 2, 5])
+def test_the_overall_p_of_a_boundary_is_alpha(look: int) -> None:
+    """A p-value at the look's level is alpha of the whole design; a smaller one is less."""
+    gate = SequentialGate(20, 10, 3, alpha=0.05)
+    assert gate.overall_p(look, gate.levels[look]) == pytest.approx(0.05, abs=1e-6)
+    assert gate.overall_p(look, gate.levels[look] / 2) < 0.05
+
+
+def test_several_comparisons_share_alpha_and_not_the_margin() -> None:
+    """Any of them may fail the whole; all of them must be shown not worse."""
+    one, two = SequentialGate(20, 3, 3), SequentialGate(20, 3, 3, n_comparisons=2)
+    assert two.levels[-1] < one.levels[-1]
+    assert two.pass_levels == one.pass_levels
