@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from benchmarks import calls, metrics, startup, view  # noqa: E402 - they use what the tests support, found only now
+from benchmarks import calls, comparisons, metrics, startup, view  # noqa: E402 - they use what the tests support
 from benchmarks.table import Row, conditions, markdown, write_into  # noqa: E402 - as above
 
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -23,6 +23,7 @@ GROUPS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
     "startup": startup.measure,
     "calls": calls.measure,
     "metrics": metrics.measure,
+    "comparisons": comparisons.measure,
     "view": view.measure,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from retest.decision.decide import JudgedMetric, Scores, on_test_scale
@@ -81,8 +81,9 @@ def _of_metric(judged: JudgedMetric, definition: RunMetric, seed: int) -> _Found
 
 
 def _by_passes(judged: JudgedMetric, definition: RunMetric, ids: Sequence[str]) -> _Found:
-    before = [_passes(judged.scores.baseline, definition, case_id) for case_id in ids]
-    after = [_passes(judged.scores.candidate, definition, case_id) for case_id in ids]
+    passes = _as_compared(judged, definition)
+    before = [_passes(judged.scores.baseline, passes, case_id) for case_id in ids]
+    after = [_passes(judged.scores.candidate, passes, case_id) for case_id in ids]
     labels = label_cases(
         [passed for passed, _ in before],
         [total for _, total in before],
@@ -114,9 +115,16 @@ def _varies(counts: tuple[int, int]) -> bool:
 Counts = tuple[tuple[int, int], tuple[int, int]]  # passed and samples, before and after
 
 
-def _passes(scores: Scores, definition: RunMetric, case_id: str) -> tuple[int, int]:
+def _as_compared(judged: JudgedMetric, definition: RunMetric) -> Callable[[float], bool]:
+    """Return what tells a pass: an aggregate of passes was given passes, 1 and 0, and not the scores."""
+    if judged.scores.aggregate in {"mean", "min", "max"}:
+        return lambda score: definition.passes(score) is True
+    return lambda score: score > 0
+
+
+def _passes(scores: Scores, passes: Callable[[float], bool], case_id: str) -> tuple[int, int]:
     known = [score for score in scores[case_id] if score is not None]
-    return sum(definition.passes(score) is True for score in known), len(known)
+    return sum(passes(score) for score in known), len(known)
 
 
 def _by_relabelling(judged: JudgedMetric, ids: Sequence[str], seed: int) -> _Found:
@@ -136,7 +144,11 @@ def _by_relabelling(judged: JudgedMetric, ids: Sequence[str], seed: int) -> _Fou
 def _swapped(judged: JudgedMetric, ids: Sequence[str]) -> PairedScores:
     """Return the pairs with the sides exchanged, so that what got better is what got worse."""
     before, after = on_test_scale(judged.scores)
-    return paired_scores([_known(after[case_id]) for case_id in ids], [_known(before[case_id]) for case_id in ids])
+    return paired_scores(
+        [_known(after[case_id]) for case_id in ids],
+        [_known(before[case_id]) for case_id in ids],
+        judged.scores.tested_aggregate,
+    )
 
 
 def _known(samples: Sequence[float | None]) -> list[float]:

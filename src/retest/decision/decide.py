@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from retest.domain.catalog import Scale
@@ -11,7 +11,9 @@ from retest.domain.suite import Direction
 from retest.stats.compare import compare
 from retest.stats.missing_samples import delta_bounds
 from retest.stats.pairing import RunMapping
+from retest.stats.pairs import paired_scores
 from retest.stats.result import PairedComparison
+from retest.stats.sample_weights import compared_samples, needed_samples, sample_weights
 from retest.stats.scales import log_floor, log_margin, log_scores, oriented, relative_change
 from retest.stats.together import JudgedTogether, judge_together
 
@@ -23,7 +25,8 @@ TestScores = Mapping[Hashable, Sequence[float | None]]
 class MetricScores:
     """One metric on both sides: case id -> scores of its samples, in the metric's own units.
 
-    `note` says why there is nothing to compare, or which side was scored anew.
+    `note` says why there is nothing to compare, or which side was scored anew. `aggregate` says what the samples of a
+    case come to; of passes it takes 1 and 0 (`metric_scores` makes them).
     """
 
     metric: str
@@ -35,6 +38,13 @@ class MetricScores:
     high: float | None = 1.0
     margin: float | None = None
     note: str | None = None
+    aggregate: str = "mean"
+
+    @property
+    def tested_aggregate(self) -> str:
+        """Return the aggregate where higher is better: the lowest of flipped scores is the highest of these."""
+        flipped = {"min": "max", "max": "min"}
+        return flipped.get(self.aggregate, self.aggregate) if self.direction == "lower" else self.aggregate
 
     @property
     def width(self) -> float | None:
@@ -102,6 +112,7 @@ def _compare_sides(scores: MetricScores, policy: Policy) -> PairedComparison:
         clusters=policy.clusters,
         seed=policy.seed,
         case_share=policy.case_share,
+        aggregate=scores.tested_aggregate,
     )
 
 
@@ -122,14 +133,14 @@ def on_test_scale(scores: MetricScores) -> tuple[TestScores, TestScores]:
 def _in_words(scores: MetricScores, pair: PairedComparison, judged: JudgedTogether) -> MetricComparison:
     delta, low, high = in_own_units(scores, pair.delta, pair.low, pair.high)
     missing_low, missing_high = _missing_bounds(scores)
-    paired = pair.deltas or None
+    before, after = case_values(scores, pair.deltas)
     return MetricComparison(
         metric=scores.metric,
         verdict=judged.verdict,
         direction=scores.direction,
         scale=scores.scale,
-        baseline_mean=_mean(scores.baseline, paired),
-        candidate_mean=_mean(scores.candidate, paired),
+        baseline_mean=_mean(before),
+        candidate_mean=_mean(after),
         delta=delta,
         low=low,
         high=high,
@@ -182,16 +193,42 @@ def _missing_bounds(scores: MetricScores) -> tuple[float | None, float | None]:
         return None, None
     if not any(None in samples for side in (scores.baseline, scores.candidate) for samples in side.values()):
         return None, None
-    bounds = delta_bounds(scores.baseline, scores.candidate, low=scores.low, high=scores.high)
+    bounds = delta_bounds(
+        scores.baseline, scores.candidate, low=scores.low, high=scores.high, aggregate=scores.aggregate
+    )
     return (None, None) if bounds is None else (bounds.worst, bounds.best)
 
 
-def _mean(scores: Scores, paired: Mapping[object, object] | None) -> float | None:
-    """Return the mean over the paired cases (all, where none is) of the mean over samples; missing ones left out."""
-    cases = [
-        [score for score in samples if score is not None]
-        for case_id, samples in scores.items()
-        if paired is None or case_id in paired
-    ]
-    means = [sum(samples) / len(samples) for samples in cases if samples]
-    return sum(means) / len(means) if means else None
+def case_values(scores: MetricScores, paired: Iterable[object]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what the samples of each paired case come to on both sides, in the metric's own units.
+
+    Without a pair, as for a metric that only one side has: every case of either side by its own samples.
+    """
+    ids = [str(case_id) for case_id in paired]
+    if ids:
+        pairs = paired_scores(
+            [_known(scores.baseline[case_id]) for case_id in ids],
+            [_known(scores.candidate[case_id]) for case_id in ids],
+            scores.aggregate,
+        )
+        first, second = pairs.case_values
+        return dict(zip(ids, first.tolist(), strict=True)), dict(zip(ids, second.tolist(), strict=True))
+    return _own_values(scores.baseline, scores.aggregate), _own_values(scores.candidate, scores.aggregate)
+
+
+def _own_values(side: Scores, aggregate: str) -> dict[str, float]:
+    known = {case_id: _known(samples) for case_id, samples in side.items()}
+    enough = {case_id: kept for case_id, kept in known.items() if len(kept) >= needed_samples(aggregate)}
+    values = {}
+    for case_id, kept in enough.items():
+        weights = sample_weights(aggregate, len(kept), compared_samples(aggregate, len(kept), len(kept)))
+        values[case_id] = float(weights @ sorted(kept))
+    return values
+
+
+def _known(samples: Sequence[float | None]) -> list[float]:
+    return [score for score in samples if score is not None]
+
+
+def _mean(values: Mapping[str, float]) -> float | None:
+    return sum(values.values()) / len(values) if values else None

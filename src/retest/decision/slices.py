@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from retest.decision.decide import JudgedMetric, in_own_units
+from retest.decision.decide import JudgedMetric, case_values, in_own_units
 from retest.domain.comparison import SliceComparison
 from retest.domain.scores import ScoredCase
 from retest.stats.intervals import Ends, t_interval, unit_totals
@@ -36,11 +36,14 @@ def _members(cases: Mapping[str, ScoredCase]) -> Members:
 
 
 def _slices(judged: JudgedMetric, members: Members, cases: Mapping[str, ScoredCase]) -> Iterator[SliceComparison]:
+    if not members:
+        return
+    values = case_values(judged.scores, judged.pair.deltas)
     for (kind, name), ids in members.items():
         paired = [case_id for case_id in ids if case_id in judged.pair.deltas]
         if paired:
             clusters = [_unit(case_id, cases[case_id]) for case_id in paired]
-            yield _slice(judged, (kind, name), paired, clusters)
+            yield _slice(judged, values, (kind, name), paired, clusters)
 
 
 def _unit(case_id: str, case: ScoredCase) -> Hashable:
@@ -48,7 +51,11 @@ def _unit(case_id: str, case: ScoredCase) -> Hashable:
 
 
 def _slice(
-    judged: JudgedMetric, key: tuple[str, str], paired: Sequence[str], clusters: Sequence[Hashable]
+    judged: JudgedMetric,
+    values_of: tuple[Mapping[str, float], Mapping[str, float]],
+    key: tuple[str, str],
+    paired: Sequence[str],
+    clusters: Sequence[Hashable],
 ) -> SliceComparison:
     scores, width = judged.scores, judged.pair.width
     values = np.array([judged.pair.deltas[case_id] for case_id in paired])
@@ -60,8 +67,8 @@ def _slice(
         name=key[1],
         metric=scores.metric,
         n_cases=len(paired),
-        baseline_mean=_mean(scores.baseline, paired),
-        candidate_mean=_mean(scores.candidate, paired),
+        baseline_mean=_mean(values_of[0], paired),
+        candidate_mean=_mean(values_of[1], paired),
         delta=0.0 if delta is None else delta,
         low=low,
         high=high,
@@ -71,9 +78,5 @@ def _slice(
     )
 
 
-def _mean(scores: Mapping[str, Sequence[float | None]], paired: Sequence[str]) -> float:
-    means = []
-    for case_id in paired:
-        known = [score for score in scores[case_id] if score is not None]
-        means.append(sum(known) / len(known))
-    return sum(means) / len(means)
+def _mean(values: Mapping[str, float], paired: Sequence[str]) -> float:
+    return sum(values[case_id] for case_id in paired) / len(paired)

@@ -56,6 +56,7 @@ def compare(  # noqa: PLR0913 - the public entry: every option of the procedure,
     clusters: Mapping[Any, Hashable] | None = None,
     seed: int = 0,
     case_share: float = 0.2,
+    aggregate: str = "mean",
 ) -> PairedComparison:
     """Compare two runs of one metric, paired by case, and say what can be said.
 
@@ -71,12 +72,14 @@ def compare(  # noqa: PLR0913 - the public entry: every option of the procedure,
         clusters: case id -> name of the source that cases share; cases without one stand for themselves.
         seed: of the random draws.
         case_share: the part of alpha that goes to the test of single cases, 0 for none.
+        aggregate: what the samples of a case come to: mean, min, max; of passes (1 and 0) any, all, majority,
+            ``pass@k``, ``pass^k``. Taken for as many samples as the side with fewer has, and inside each relabelling.
 
     Raises:
         ValueError: for NaN or infinite scores, and for options out of range.
     """
     options = _Options(margin=margin, alpha=alpha, width=width, seed=seed, case_share=case_share)
-    pairing = pair_runs(baseline, candidate)
+    pairing = pair_runs(baseline, candidate, aggregate)
     if pairing.pairs is None:
         return _nothing_to_compare(pairing, options)
     return _compare_pairs(pairing, pairing.pairs, options, cluster_numbers(pairing.case_ids, clusters))

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from retest.stats.intervals import Floats
 from retest.stats.pairs import Ints, PairedScores
+from retest.stats.sample_weights import compared_samples, sample_weights
 
 MAX_ENUMERATED = 5005
 """Up to so many deals per case are listed; a case of 10 + 5 samples has 3,003, one of 10 + 10 has 184,756."""
 _MAX_LISTED = 8_000_000
 """Listed deltas kept at once, over all cases of one shape."""
+_SAME = 1e-12
+"""Deltas of passes this close are the same number, rounded differently."""
 _BLOCK = 2_000_000
 """Numbers held at once while drawing."""
 _COUNT_FROM = 8
@@ -34,6 +37,7 @@ class PoolShape:
         pools: one row for each different pool, ascending.
         repeats: how many cases have that pool.
         members: for each row the positions of its cases.
+        aggregate: what samples come to within a case; see `sample_weights`.
     """
 
     k_first: int
@@ -41,6 +45,7 @@ class PoolShape:
     pools: Floats
     repeats: Ints
     members: tuple[Ints, ...]
+    aggregate: str = "mean"
 
     @property
     def n_deals(self) -> int:
@@ -56,6 +61,9 @@ class PoolShape:
         """Return the delta of every deal, equally likely, one row for each pool; only where enumerable."""
         pools = self.pools[rows]
         centred = pools - pools.mean(axis=1, keepdims=True)  # constant offsets only cost precision
+        if self.aggregate != "mean":
+            weighted: Floats = centred @ _deal_weights(self.k_first + self.k_second, self.k_second, self.aggregate)
+            return weighted
         second = centred @ _deal_masks(self.k_first + self.k_second, self.k_second)
         deltas: Floats = second / self.k_second - (centred.sum(axis=1, keepdims=True) - second) / self.k_first
         return deltas
@@ -70,6 +78,23 @@ def _deal_masks(n_pool: int, n_second: int) -> Floats:
     return masks
 
 
+@lru_cache(maxsize=64)
+def _deal_weights(n_pool: int, n_second: int, aggregate: str) -> Floats:
+    """Return a column for each deal: what each sample of the ascending pool counts for in the delta."""
+    first, second = _side_weights(aggregate, n_pool - n_second, n_second)
+    dealt = _deal_masks(n_pool, n_second) > 0
+    # Within either side the samples of an ascending pool stay in order, and the n-th of them has the n-th weight.
+    in_second = second[np.maximum(np.cumsum(dealt, axis=0) - 1, 0)]
+    in_first = first[np.maximum(np.cumsum(~dealt, axis=0) - 1, 0)]
+    weights: Floats = np.where(dealt, in_second, -in_first)
+    return weights
+
+
+def _side_weights(aggregate: str, k_first: int, k_second: int) -> tuple[Floats, Floats]:
+    size = compared_samples(aggregate, k_first, k_second)
+    return sample_weights(aggregate, k_first, size), sample_weights(aggregate, k_second, size)
+
+
 def pool_shapes(pairs: PairedScores) -> list[PoolShape]:
     """Return the pools of all cases that vary, grouped; cases whose samples are all equal have only one delta, 0."""
     counts = np.stack([pairs.first.counts, pairs.second.counts], axis=1)
@@ -82,7 +107,7 @@ def pool_shapes(pairs: PairedScores) -> list[PoolShape]:
 
 
 def _pool_shape(pairs: PairedScores, cases: Ints, sizes: tuple[int, int]) -> PoolShape | None:
-    pools = np.concatenate([_rows(pairs, cases, side) for side in ("first", "second")], axis=1)
+    pools = np.concatenate([pairs.first.rows(cases), pairs.second.rows(cases)], axis=1)
     pools.sort(axis=1)
     varies = pools[:, 0] < pools[:, -1]
     if not varies.any():
@@ -96,15 +121,8 @@ def _pool_shape(pairs: PairedScores, cases: Ints, sizes: tuple[int, int]) -> Poo
         pools=pools[varies][where],
         repeats=repeats.astype(np.int64),
         members=tuple(cases[varies][row] for row in by_row),
+        aggregate=pairs.aggregate,
     )
-
-
-def _rows(pairs: PairedScores, cases: Ints, side: str) -> Floats:
-    """Return the samples of these cases, which have equally many, as a matrix."""
-    run = pairs.first if side == "first" else pairs.second
-    starts = (np.cumsum(run.counts) - run.counts)[cases]
-    matrix: Floats = run.values[starts[:, None] + np.arange(run.counts[cases[0]])]
-    return matrix
 
 
 def two_valued(pools: Floats) -> NDArray[np.bool_]:
@@ -113,16 +131,30 @@ def two_valued(pools: Floats) -> NDArray[np.bool_]:
     return np.asarray(either.all(axis=1))
 
 
-def outcomes(pool: Floats, k_first: int, k_second: int) -> tuple[Floats, Floats]:
-    """Return the possible deltas of a pool of two values, ascending, and their hypergeometric probabilities."""
-    n_high = int((pool == pool[-1]).sum())
-    n_low = len(pool) - n_high
-    dealt = range(max(0, k_second - n_low), min(n_high, k_second) + 1)
-    ways = [comb(n_high, high) * comb(n_low, k_second - high) for high in dealt]
-    deltas = [high / k_second - (n_high - high) / k_first for high in dealt]
-    total = comb(len(pool), k_second)
-    probabilities = np.array([way / total for way in ways])
-    return np.array(deltas) * (pool[-1] - pool[0]), probabilities / probabilities.sum()
+def outcomes(pool: Floats, shape: PoolShape) -> tuple[Floats, Floats]:
+    """Return the possible deltas of a pool of two values, ascending and all different, and their probabilities."""
+    deltas, chances = pass_outcomes(int((pool == pool[-1]).sum()), shape.k_first, shape.k_second, shape.aggregate)
+    return deltas * (pool[-1] - pool[0]), chances
+
+
+@lru_cache(maxsize=4096)
+def pass_outcomes(n_high: int, k_first: int, k_second: int, aggregate: str) -> tuple[Floats, Floats]:
+    """Return the same for values 0 and 1: the number of ones dealt to the second run is hypergeometric."""
+    n_low = k_first + k_second - n_high
+    dealt = np.arange(max(0, k_second - n_low), min(n_high, k_second) + 1)
+    total = comb(k_first + k_second, k_second)
+    chances = np.array([comb(n_high, high) * comb(n_low, k_second - high) / total for high in dealt.tolist()])
+    if aggregate == "mean":
+        return dealt / k_second - (n_high - dealt) / k_first, chances / chances.sum()
+    first, second = (_of_ones(weights) for weights in _side_weights(aggregate, k_first, k_second))
+    deltas = second[dealt] - first[n_high - dealt]
+    starts = np.flatnonzero(np.diff(deltas, prepend=-np.inf) > _SAME)  # never descending; equal ones are one outcome
+    return deltas[starts], np.add.reduceat(chances, starts) / chances.sum()
+
+
+def _of_ones(weights: Floats) -> Floats:
+    """Return what samples of which 0, 1, 2... are one and the others zero come to."""
+    return np.concatenate([[0.0], np.cumsum(weights[::-1])])
 
 
 class Dealer:
@@ -166,7 +198,7 @@ def _pool_dealers(shape: PoolShape) -> Iterator[PoolDealer]:
     rows = zip(shape.pools, shape.repeats.tolist(), two_valued(shape.pools).tolist(), strict=True)
     for row, (pool, repeats, few_outcomes) in enumerate(rows):
         if few_outcomes and (not shape.enumerable or repeats >= _COUNT_FROM * shape.k_second):
-            yield partial(_deal_counts, repeats, *outcomes(pool, shape.k_first, shape.k_second))
+            yield partial(_deal_counts, repeats, *outcomes(pool, shape))
         elif tables is not None:
             yield partial(_deal_listed, repeats, tables[row])
         elif shape.enumerable:
@@ -202,8 +234,19 @@ def _deal_shuffled(shape: PoolShape, row: int, rng: np.random.Generator, tally: 
     total, n_draws = pool.sum(), len(tally.sums)
     for rows in _blocks(int(shape.repeats[row]), n_draws * len(pool)):
         shuffled = rng.permuted(np.broadcast_to(pool, (rows, n_draws, len(pool))), axis=2)
+        if shape.aggregate != "mean":
+            tally.add(weighted_deltas(shuffled, shape))
+            continue
         second = shuffled[:, :, : shape.k_second].sum(axis=2)
         tally.add(second / shape.k_second - (total - second) / shape.k_first)
+
+
+def weighted_deltas(shuffled: Floats, shape: PoolShape) -> Floats:
+    """Return the delta of each dealt pool along the last axis: the second run's samples come first."""
+    first, second = _side_weights(shape.aggregate, shape.k_first, shape.k_second)
+    dealt = np.sort(shuffled[..., : shape.k_second], axis=-1), np.sort(shuffled[..., shape.k_second :], axis=-1)
+    deltas: Floats = dealt[0] @ second - dealt[1] @ first
+    return deltas
 
 
 def _blocks(n_rows: int, row_size: int) -> Iterator[int]:

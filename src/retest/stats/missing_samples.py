@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from retest.stats.sample_weights import compared_samples, needed_samples, sample_weights
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeltaBounds:
@@ -23,6 +25,7 @@ def delta_bounds(
     *,
     low: float = 0.0,
     high: float = 1.0,
+    aggregate: str = "mean",
 ) -> DeltaBounds | None:
     """Return bounds of the mean change over all cases that both runs planned; None is a missing sample.
 
@@ -34,6 +37,7 @@ def delta_bounds(
         candidate: the same for the candidate.
         low: least possible score.
         high: greatest possible score.
+        aggregate: what a case's samples come to; see `sample_weights`.
 
     Returns:
         None where no case was planned by both.
@@ -43,19 +47,28 @@ def delta_bounds(
     """
     if not low <= high:
         raise ValueError(f"the scale must not end before it starts: {low} .. {high}")
-    shared = sorted((case for case in baseline if case in candidate and baseline[case] and candidate[case]), key=str)
+    needed = needed_samples(aggregate)
+    shared = sorted(
+        (case for case in baseline if len(baseline[case]) >= needed and len(candidate.get(case, ())) >= needed), key=str
+    )
     if not shared:
         return None
-    ends = [
-        (
-            _mean(candidate[case], low) - _mean(baseline[case], high),
-            _mean(candidate[case], high) - _mean(baseline[case], low),
-        )
-        for case in shared
-    ]
+    ends = [_ends(baseline[case], candidate[case], (low, high), aggregate) for case in shared]
     worst, best = np.mean(ends, axis=0)
     return DeltaBounds(worst=float(worst), best=float(best))
 
 
-def _mean(samples: Sequence[float | None], fill: float) -> float:
-    return sum(fill if score is None else score for score in samples) / len(samples)
+def _ends(
+    before: Sequence[float | None], after: Sequence[float | None], scale: tuple[float, float], aggregate: str
+) -> tuple[float, float]:
+    """Return the least and the greatest change of one case."""
+    low, high = scale
+    size = compared_samples(aggregate, len(before), len(after))
+
+    def value(samples: Sequence[float | None], fill: float) -> float:
+        filled = sorted(fill if score is None else score for score in samples)
+        if aggregate == "mean":
+            return sum(filled) / len(filled)
+        return float(sample_weights(aggregate, len(filled), size) @ np.array(filled))
+
+    return value(after, low) - value(before, high), value(after, high) - value(before, low)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from retest.stats.intervals import LARGEST, cluster_index
 from retest.stats.pairs import PairedScores, paired_scores
+from retest.stats.sample_weights import needed_samples
 
 RunMapping: TypeAlias = Mapping[Any, Sequence[float | None]]
 
@@ -33,21 +34,24 @@ class Pairing:
     missing_candidate: Mapping[Hashable, int]
 
 
-def pair_runs(baseline: RunMapping, candidate: RunMapping) -> Pairing:
-    """Pair two runs by case id; a sample that is None is missing, and a case without a sample is unpaired.
+def pair_runs(baseline: RunMapping, candidate: RunMapping, aggregate: str = "mean") -> Pairing:
+    """Pair two runs by case id; a sample that is None is missing, and a case without enough samples is unpaired.
 
     Raises:
-        ValueError: where a score is NaN, infinite, past 1e100 or no number.
+        ValueError: where a score is NaN, infinite, past 1e100 or no number; for an unknown aggregate.
     """
+    needed = needed_samples(aggregate)
     kept_a, missing_a = _present(baseline)
     kept_b, missing_b = _present(candidate)
     every_id = sorted({**baseline, **candidate}, key=_sort_key)
-    paired = tuple(case for case in every_id if kept_a.get(case) and kept_b.get(case))
+    paired = tuple(
+        case for case in every_id if len(kept_a.get(case, ())) >= needed and len(kept_b.get(case, ())) >= needed
+    )
     in_both = set(paired)
     return Pairing(
         case_ids=paired,
-        pairs=_scores(paired, kept_a, kept_b) if paired else None,
-        unpaired={case: _reason(case, kept_a, kept_b) for case in every_id if case not in in_both},
+        pairs=_scores(paired, kept_a, kept_b, aggregate) if paired else None,
+        unpaired={case: _reason(case, kept_a, kept_b, needed) for case in every_id if case not in in_both},
         missing_baseline=missing_a,
         missing_candidate=missing_b,
     )
@@ -72,10 +76,13 @@ def _present(run: RunMapping) -> tuple[dict[Hashable, list[float]], dict[Hashabl
 
 
 def _scores(
-    case_ids: Sequence[Hashable], kept_a: Mapping[Hashable, list[float]], kept_b: Mapping[Hashable, list[float]]
+    case_ids: Sequence[Hashable],
+    kept_a: Mapping[Hashable, list[float]],
+    kept_b: Mapping[Hashable, list[float]],
+    aggregate: str,
 ) -> PairedScores:
     try:
-        return paired_scores([kept_a[case] for case in case_ids], [kept_b[case] for case in case_ids])
+        return paired_scores([kept_a[case] for case in case_ids], [kept_b[case] for case in case_ids], aggregate)
     except ValueError as error:
         _refuse_by_name(kept_a, "baseline")
         _refuse_by_name(kept_b, "candidate")
@@ -97,13 +104,17 @@ def _comparable(score: object) -> bool:
     return not isinstance(score, str) and abs(float(score)) <= LARGEST  # type: ignore[arg-type] # what float refuses, NumPy did
 
 
-def _reason(case: Hashable, kept_a: Mapping[Hashable, list[float]], kept_b: Mapping[Hashable, list[float]]) -> str:
+def _reason(
+    case: Hashable, kept_a: Mapping[Hashable, list[float]], kept_b: Mapping[Hashable, list[float]], needed: int
+) -> str:
     if case not in kept_a:
         return "not in the baseline"
     if case not in kept_b:
         return "not in the candidate"
-    empty = [name for name, kept in (("baseline", kept_a), ("candidate", kept_b)) if not kept[case]]
-    return f"no sample in the {' and the '.join(empty)}"
+    few = [name for name, kept in (("baseline", kept_a), ("candidate", kept_b)) if len(kept[case]) < needed]
+    if needed > 1:
+        return f"fewer than {needed} samples in the {' and the '.join(few)}"
+    return f"no sample in the {' and the '.join(few)}"
 
 
 def _sort_key(case: Hashable) -> tuple[str, str]:

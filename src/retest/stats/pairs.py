@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from retest.stats.intervals import LARGEST, Floats
+from retest.stats.sample_weights import compared_samples, sample_weights
 
 Ints: TypeAlias = NDArray[np.int64]
 Cases: TypeAlias = Sequence[ArrayLike] | Floats
@@ -61,6 +62,12 @@ class RunScores:
             return 0.0  # exactly, whatever rounding the means carry
         return float(np.square(self.values - np.repeat(self.means, self.counts)).sum()) / degrees
 
+    def rows(self, cases: NDArray[np.intp]) -> Floats:
+        """Return the samples of these cases, which have equally many, as a matrix."""
+        starts = (np.cumsum(self.counts) - self.counts)[cases]
+        matrix: Floats = self.values[starts[:, None] + np.arange(self.counts[cases[0]])]
+        return matrix
+
     def fingerprint(self) -> bytes:
         """Return bytes that are equal for equal scores, to order two runs by content."""
         return self.counts.tobytes() + self.values.tobytes()
@@ -68,10 +75,14 @@ class RunScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedScores:
-    """Two runs over the same cases in the same order; delta = second - first, higher is better."""
+    """Two runs over the same cases in the same order; delta = second - first, higher is better.
+
+    `aggregate` says what a case's samples come to; see `sample_weights`.
+    """
 
     first: RunScores
     second: RunScores
+    aggregate: str = "mean"
 
     @property
     def n_cases(self) -> int:
@@ -80,8 +91,24 @@ class PairedScores:
 
     @property
     def deltas(self) -> Floats:
-        """Return the change of each case's mean."""
-        return self.second.means - self.first.means
+        """Return the change of each case."""
+        first, second = self.case_values
+        return second - first
+
+    @property
+    def case_values(self) -> tuple[Floats, Floats]:
+        """Return what each case's samples come to on both sides, for equally many samples."""
+        if self.aggregate == "mean":
+            return self.first.means, self.second.means
+        counts = np.stack([self.first.counts, self.second.counts], axis=1)
+        shapes, inverse = np.unique(counts, axis=0, return_inverse=True)
+        first, second = np.empty(self.n_cases), np.empty(self.n_cases)
+        for number, (n_first, n_second) in enumerate(shapes.tolist()):
+            cases = np.flatnonzero(inverse.ravel() == number)
+            size = compared_samples(self.aggregate, n_first, n_second)
+            first[cases] = self.first.rows(cases) @ sample_weights(self.aggregate, n_first, size)
+            second[cases] = self.second.rows(cases) @ sample_weights(self.aggregate, n_second, size)
+        return first, second
 
     @property
     def varying(self) -> NDArray[np.bool_]:
@@ -99,10 +126,14 @@ class PairedScores:
         """
         if self.first.fingerprint() <= self.second.fingerprint():
             return self, False
-        return PairedScores(first=self.second, second=self.first), True
+        return self.swapped(), True
+
+    def swapped(self) -> PairedScores:
+        """Return the pair with the runs exchanged: what got worse is what got better."""
+        return replace(self, first=self.second, second=self.first)
 
 
-def paired_scores(first: Cases, second: Cases) -> PairedScores:
+def paired_scores(first: Cases, second: Cases, aggregate: str = "mean") -> PairedScores:
     """Return paired scores from two sequences of samples per case, in the same order of cases.
 
     Raises:
@@ -110,7 +141,7 @@ def paired_scores(first: Cases, second: Cases) -> PairedScores:
     """
     if len(first) != len(second):
         raise ValueError(f"both runs need the same cases: {len(first)} against {len(second)}")
-    return PairedScores(first=run_scores(first), second=run_scores(second))
+    return PairedScores(first=run_scores(first), second=run_scores(second), aggregate=aggregate)
 
 
 def run_scores(cases: Cases) -> RunScores:

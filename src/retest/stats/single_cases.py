@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from retest.stats.deals import PoolShape, outcomes, pool_shapes, two_valued
+from retest.stats.deals import PoolShape, outcomes, pass_outcomes, pool_shapes, two_valued, weighted_deltas
 from retest.stats.intervals import Floats
 from retest.stats.pairs import Ints, PairedScores
 
@@ -71,12 +71,15 @@ def _case_p(pairs: PairedScores, shapes: list[PoolShape], seed: int) -> Floats:
 def can_reject(pairs: PairedScores, level: float) -> bool:
     """Return whether any case has samples enough to reach a p-value of at most this level."""
     sizes = {(int(a), int(b)) for a, b in zip(pairs.first.counts, pairs.second.counts, strict=True)}
-    return any(smallest_p(k_first, k_second) <= level for k_first, k_second in sizes)
+    return any(smallest_p(k_first, k_second, pairs.aggregate) <= level for k_first, k_second in sizes)
 
 
-def smallest_p(k_baseline: int, k_candidate: int) -> float:
+def smallest_p(k_baseline: int, k_candidate: int, aggregate: str = "mean") -> float:
     """Return the smallest p-value that one case with these numbers of samples can reach."""
-    return 1 / math.comb(k_baseline + k_candidate, k_candidate)
+    n_pool = k_baseline + k_candidate
+    if aggregate == "mean":
+        return 1 / math.comb(n_pool, k_candidate)
+    return min(float(pass_outcomes(ones, k_baseline, k_candidate, aggregate)[1][0]) for ones in range(1, n_pool))
 
 
 def _shape_p(shape: PoolShape, deltas: Floats, rng: np.random.Generator) -> Iterator[tuple[Ints, Floats]]:
@@ -109,7 +112,7 @@ def _pool_p(shape: PoolShape, pool: Floats, deltas: Floats, rng: np.random.Gener
     """Return P(delta of a random deal <= delta) for cases that share one pool, of two values or very large."""
     slack = _TIE * float(pool[-1] - pool[0])
     if two_valued(pool[None])[0]:
-        values, chances = outcomes(pool, shape.k_first, shape.k_second)
+        values, chances = outcomes(pool, shape)
         return np.minimum(1.0, np.cumsum(chances)[np.searchsorted(values, deltas + slack, side="right") - 1])
     return np.array([_large_pool_p(shape, pool, delta + slack, rng) for delta in deltas])
 
@@ -117,6 +120,9 @@ def _pool_p(shape: PoolShape, pool: Floats, deltas: Floats, rng: np.random.Gener
 def _large_pool_p(shape: PoolShape, pool: Floats, delta: float, rng: np.random.Generator) -> float:
     """Return P(delta of a random deal <= delta) for a pool with too many deals to list."""
     centred = pool - pool.mean()
+    if shape.aggregate != "mean":
+        dealt = weighted_deltas(rng.permuted(np.broadcast_to(centred, (_N_DRAWS, len(pool))), axis=1), shape)
+        return (1 + int((dealt <= delta).sum())) / (_N_DRAWS + 1)
     # delta = sum/k2 - (total - sum)/k1, solved for the sum of the second run's samples
     limit = (delta + centred.sum() / shape.k_first) / (1 / shape.k_first + 1 / shape.k_second)
     if len(pool) <= _MAX_SPLIT_POOL:
@@ -152,7 +158,7 @@ def _reachable(shape: PoolShape, level: float) -> Floats:
     few = two_valued(shape.pools)
     reachable = np.full(len(shape.pools), min(level, 1.0))  # with very many deals every level is nearly met
     for row in np.flatnonzero(few):
-        p_values = np.minimum(1.0, np.cumsum(outcomes(shape.pools[row], shape.k_first, shape.k_second)[1]))
+        p_values = np.minimum(1.0, np.cumsum(outcomes(shape.pools[row], shape)[1]))
         reachable[row] = p_values[p_values <= limit].max(initial=0.0)
     if shape.enumerable:
         for rows in _blocks(np.flatnonzero(~few), shape.n_deals):

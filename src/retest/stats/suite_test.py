@@ -50,6 +50,13 @@ def relabelling_test(pairs: PairedScores, *, seed: int = 0, n_draws: int = N_DRA
     return tails.swapped() if swapped else tails
 
 
+def dealt_variance(pairs: PairedScores, *, n_draws: int = 512) -> float:
+    """Return the variance of a case's delta under relabelling, averaged over the cases; the same for either order."""
+    canonical, _ = pairs.in_canonical_order()
+    tally = Dealer(pool_shapes(canonical)).draw(np.random.default_rng(0), n_draws)
+    return float(tally.squares.mean()) / pairs.n_cases
+
+
 def _studentised(tally: Tally, n_cases: int) -> Floats:
     if n_cases == 1:
         return tally.sums

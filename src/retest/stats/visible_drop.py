@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 from retest.stats.intervals import UnitTotals
 from retest.stats.pairs import PairedScores, RunScores
 from retest.stats.power import mde
+from retest.stats.suite_test import dealt_variance
 
 _POWER = 0.8
 
@@ -62,6 +63,9 @@ def _by_formula(pairs: PairedScores, units: UnitTotals, scale: tuple[float, floa
 
 def _variances(pairs: PairedScores) -> tuple[float, float]:
     """Return both within-case variances; a run without repeats borrows the other's, else all of its own variance."""
+    if pairs.aggregate != "mean":
+        dealt = dealt_variance(pairs) / 2
+        return dealt * _typical_count(pairs.first), dealt * _typical_count(pairs.second)
     first, second = pairs.first.within_variance(), pairs.second.within_variance()
     if first is None:
         first = second if second is not None else float(pairs.first.values.var())

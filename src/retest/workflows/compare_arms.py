@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from retest.decision.decide import MetricScores, Policy, Scores, compare_metrics
+from retest.decision.metric_scores import metric_scores
 from retest.decision.pairwise import pairwise_scores
 from retest.domain.comparison import ArmComparison
 from retest.domain.json_value import content_hash
@@ -15,7 +16,7 @@ from retest.domain.run import Run, RunMetric
 from retest.domain.suite import GatePolicy
 from retest.runner.table import MetricCells, RunTable
 from retest.workflows.arm_groups import arm_pairs
-from retest.workflows.summarise import case_values, scale_end
+from retest.workflows.summarise import case_values
 
 
 def compare_arms(
@@ -62,25 +63,17 @@ def _pair_scores(metric: RunMetric, result: PairwiseResult | None, gate: GatePol
 
 def _metric_scores(metric: RunMetric, table: RunTable, first: int, second: int, gate: GatePolicy) -> MetricScores:
     own = gate.metrics.get(metric.name)
-    return MetricScores(
-        metric=metric.name,
-        baseline=_scores(metric, table.arms[first].metrics[metric.name], table),
-        candidate=_scores(metric, table.arms[second].metrics[metric.name], table),
-        direction=metric.direction,
-        scale=metric.scale,
-        low=scale_end(metric.low, metric),
-        high=scale_end(metric.high, metric),
+    return metric_scores(
+        metric,
+        _scores(metric, table.arms[first].metrics[metric.name], table),
+        _scores(metric, table.arms[second].metrics[metric.name], table),
         margin=None if own is None else own.margin,
     )
 
 
 def _scores(metric: RunMetric, cells: MetricCells, table: RunTable) -> Scores:
-    """Return case id -> scores, those that are missing left out; a case without any is not there.
-
-    A metric that adds its samples up otherwise than by their mean is compared by what they come to: one value a case.
-    """
-    values = case_values(metric, cells, table)
-    rows = values.samples if metric.aggregate == "mean" else values.per_case[:, None]
+    """Return case id -> scores, those that are missing left out; a case without any is not there."""
+    rows = case_values(metric, cells, table).samples
     present = ~np.isnan(rows)
     return {table.case_ids[i]: rows[i][present[i]].tolist() for i in range(len(table.case_ids)) if present[i].any()}
 
