@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
+from retest.domain.case import Case
 from retest.domain.run import RunCounts, SampleRecord
 from retest.domain.sample import CallError, CallOutcome, Response
 from retest.errors import RetestError
@@ -110,16 +111,27 @@ class Execution:
         self._scored: ScoreQueue[Finished] = ScoreQueue(most=_BATCH)
         self._stored_cases = -1
 
-    async def run(self) -> RunCounts:
-        """Execute the plan to its end or to the first reason to stop; return what was done.
+    async def store_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
+        """Store every case before the first call, where calls do not come in the order of the cases."""
+        kept = [(index, self._plan.redactor.case(case)) for index, case in cases]
+        for start in range(0, len(kept), _CHUNK):
+            await self._backends.writer.add_cases(kept[start : start + _CHUNK])
+        self.table.add_cases(kept)
+        self._stored_cases = max((index for index, _ in cases), default=-1)
+
+    async def run(self, calls: Iterable[PlannedCall] | None = None) -> RunCounts:
+        """Execute the plan, or these of its calls, to the end or to the first reason to stop; return what was done.
+
+        One part may follow another; the counts are of all.
 
         Raises:
             StoreError: responses could not be made durable.
         """
+        self._scored = ScoreQueue(most=_BATCH)  # the one of an earlier part is closed
         try:
             async with asyncio.TaskGroup() as group:
                 keepers = [group.create_task(work()) for work in (self._record, self._score, self._store)]
-                feeder = group.create_task(self._feed())
+                feeder = group.create_task(self._feed(iter(self._plan.calls() if calls is None else calls)))
                 workers = [group.create_task(self._work()) for _ in range(self._options.concurrency)]
                 watch = group.create_task(self._watch_stop([feeder, *workers]))
                 await asyncio.wait([feeder, *workers])
@@ -140,9 +152,8 @@ class Execution:
 
     # -- feeding ---------------------------------------------------------------------------------------------------
 
-    async def _feed(self) -> None:
+    async def _feed(self, calls: Iterator[PlannedCall]) -> None:
         foreign: list[PlannedCall] = []
-        calls = self._plan.calls()
         while not self.stop.is_set and (chunk := list(islice(calls, _CHUNK))):
             await self._store_context(chunk)
             foreign += await self._feed_chunk(chunk)

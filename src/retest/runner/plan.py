@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from retest.domain.case import Case
@@ -78,10 +78,12 @@ class RunPlan:
         """Yield the selected cases under their index in the run."""
         return self.selection.select(iter(self.suite.cases))
 
-    def calls(self) -> Iterator[PlannedCall]:
-        """Yield every call of the run."""
+    def calls(self, only: Collection[str] | None = None) -> Iterator[PlannedCall]:
+        """Yield every call of the run, or those of some cases (by id)."""
         seeds = [KeySeed(arm, identity) for arm, identity in zip(self.arms, self.identities, strict=True)]
         for case_index, case in self.cases():
+            if only is not None and case.case_id not in only:
+                continue
             for arm_index, arm in enumerate(self.arms):
                 messages = arm.prompt.template.render(case.vars)
                 messages_hash = content_hash(messages)
