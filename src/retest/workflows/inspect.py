@@ -55,8 +55,9 @@ def load_table(store: Store, run: Run) -> RunTable:
     table = RunTable(
         arms=len(run.arms), metrics=[metric.name for metric in run.metrics], samples=max(run.samples_per_case, 1)
     )
+    # All cases first: a run that was cut short may lack every sample of a case in the middle.
+    table.add_cases(list(store.iter_cases(run.run_id)))
     for sample in store.iter_samples(run.run_id):
-        table.add_cases([(sample.case_index, sample.case)])
         table.add_sample((sample.arm_index, sample.case_index, sample.sample_index), sample.outcome, sample.scores)
     return table
 
