@@ -29,28 +29,18 @@ class ArmValues:
     errors: Mapping[str, int] = field(default_factory=dict)
 
 
-def arm_values(scores: RunScores, arm: str, metrics: Sequence[RunMetric], *, compared: bool) -> ArmValues:
-    """Return the values of an arm.
-
-    Args:
-        scores: of the run.
-        arm: its name.
-        metrics: only these.
-        compared: values are means of samples, as a comparison takes them; else what the metric's `aggregate` says.
-    """
+def arm_values(scores: RunScores, arm: str, metrics: Sequence[RunMetric]) -> ArmValues:
+    """Return the values of an arm on these metrics: of a case what the metric's `aggregate` makes of its samples."""
     own = scores.scores.get(arm, {})
     calls = scores.calls.get(arm)
     return ArmValues(
-        values={
-            metric.name: case_values(metric, own.get(metric.name, {}), "mean" if compared else metric.aggregate)
-            for metric in metrics
-        },
+        values={metric.name: case_values(metric, own.get(metric.name, {})) for metric in metrics},
         passes={metric.name: _passes(metric, own.get(metric.name, {})) for metric in metrics if metric.decides_passing},
         errors={} if calls is None else calls.errors,
     )
 
 
-def case_values(metric: RunMetric, scores: CaseScores, how: str) -> Values:
+def case_values(metric: RunMetric, scores: CaseScores) -> Values:
     """Return one value for each case that has one."""
     if not scores:
         return {}
@@ -62,7 +52,7 @@ def case_values(metric: RunMetric, scores: CaseScores, how: str) -> Values:
     if metric.decides_passing:
         for place in zip(*np.nonzero(~np.isnan(matrix)), strict=True):
             passed[place] = float(bool(metric.passes(float(matrix[place]))))
-    found = aggregate_cases(matrix, passed, how).tolist()
+    found = aggregate_cases(matrix, passed, metric.aggregate).tolist()
     return {case_id: value for case_id, value in zip(scores, found, strict=True) if not math.isnan(value)}
 
 
@@ -104,15 +94,20 @@ def compared_state(case_id: str, own: ArmValues, changes: Sequence[CaseChange]) 
     return min((change.label for change in changes), key=STATES.index, default="same")
 
 
+def value_range(metric: RunMetric) -> tuple[float | None, float | None]:
+    """Return the scale of the case values: what passes is 0 or 1, whatever the scores' own scale."""
+    return (metric.low, metric.high) if metric.aggregate in {"mean", "min", "max"} else (0.0, 1.0)
+
+
 def shared_histogram(metric: RunMetric, after: Values, before: Values | None) -> Histogram | None:
     """Return the counts of both sides in the same bins; None where there is no value."""
     everything = [*after.values(), *(before or {}).values()]
     if not everything:
         return None
-    bounded = metric.low is not None and metric.high is not None and metric.aggregate in {"mean", "min", "max"}
-    low = min(everything) if not bounded or metric.low is None else metric.low
-    high = max(everything) if not bounded or metric.high is None else metric.high
-    low, high = min(low, *everything), max(high, *everything)
+    ends = value_range(metric)
+    bounded = None not in ends
+    low = min(everything) if not bounded or ends[0] is None else min(ends[0], *everything)
+    high = max(everything) if not bounded or ends[1] is None else max(ends[1], *everything)
     if high <= low:
         high = low + 1.0
     bins = _UNIT_BINS if (low, high) == (0.0, 1.0) else _BINS

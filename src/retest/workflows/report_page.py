@@ -14,7 +14,7 @@ from retest.domain.run import Run
 from retest.domain.summary import ArmSummary, RunSummary
 from retest.workflows.diff import DiffOptions, Side, diff_runs, stored_side
 from retest.workflows.page_pairs import Pair, PairDetails
-from retest.workflows.page_values import arm_values, shared_histogram
+from retest.workflows.page_values import arm_values, shared_histogram, value_range
 
 if TYPE_CHECKING:
     from retest.store.database import Store
@@ -41,9 +41,7 @@ def run_page(store: Store, run: Run, around: Around) -> ReportPage:
     else:
         metrics = side.scores.metrics
         pairs = [
-            Pair(
-                side=side, arm=arm.name, own=arm_values(side.scores, arm.name, metrics, compared=False), metrics=metrics
-            )
+            Pair(side=side, arm=arm.name, own=arm_values(side.scores, arm.name, metrics), metrics=metrics)
             for arm in run.arms
         ]
         page = _page(side, pairs, None, around)
@@ -119,13 +117,13 @@ def compared_pair(baseline: Side, candidate: Side, arm: ArmComparison) -> Pair:
     return Pair(
         side=candidate,
         arm=arm.candidate,
-        own=arm_values(candidate.scores, arm.candidate, after, compared=True),
+        own=arm_values(candidate.scores, arm.candidate, after),
         metrics=after,
         comparison=arm,
         before=Pair(
             side=baseline,
             arm=arm.baseline,
-            own=arm_values(baseline.scores, arm.baseline, before, compared=True),
+            own=arm_values(baseline.scores, arm.baseline, before),
             metrics=before,
         ),
     )
@@ -158,8 +156,8 @@ def _pair_page(pair: Pair) -> PairPage:
             MetricPanel(
                 name=metric.name,
                 direction=metric.direction,
-                range_low=metric.low,
-                range_high=metric.high,
+                range_low=value_range(metric)[0],
+                range_high=value_range(metric)[1],
                 comparison=compared.get(metric.name),
                 histogram=shared_histogram(metric, pair.own.values[metric.name], _before_values(pair, metric.name)),
             )

@@ -12,6 +12,7 @@ from retest.domain.run import Run, RunMetric
 from retest.domain.summary import ArmSummary, LimitResult, MetricSummary, SliceSummary
 from retest.errors import Problem, UsageError
 from retest.workflows.page_details import PREVIEW, preview_case, stored_case_side
+from retest.workflows.page_values import value_range
 
 if TYPE_CHECKING:
     from retest.store.case_pages import CaseLine, CasePageFilter, PassRange, RunProgress
@@ -105,8 +106,8 @@ def _pair(run: Run, arm: ArmSummary) -> PairPage:
             MetricPanel(
                 name=metric.name,
                 direction=metric.direction,
-                range_low=metric.low,
-                range_high=metric.high,
+                range_low=value_range(metric)[0],
+                range_high=value_range(metric)[1],
                 summary=summaries.get(metric.name),
                 histogram=_histogram(histograms.get(metric.name)),
             )
