@@ -177,6 +177,20 @@ def test_a_changed_metric_is_scored_anew_on_the_baseline(project: Project) -> No
     assert [item["what"] for item in document["differences"]] == ["metric exact_match"]
 
 
+@pytest.mark.parametrize(("flags", "code", "verdict"), [(["--outputs"], 0, "inconclusive"), ([], 5, "not_comparable")])
+def test_a_baseline_file_is_scored_anew_from_its_outputs(
+    project: Project, flags: list[str], code: int, verdict: str
+) -> None:
+    """Without the run, a changed metric needs the answers in the file; without them nothing is comparable."""
+    answers = {case_id: [output.upper() for output in outputs] for case_id, outputs in right_answers(ROWS).items()}
+    run_version(project, answers, ROWS)
+    project.run("baseline", "export", "--run", "latest", "-o", "old.jsonl", *flags)
+    shutil.rmtree(project.root / ".retest")
+    run_version(project, answers, ROWS, metrics=[{"metric": "exact_match", "casefold": True}])
+    done = project.run("diff", "old.jsonl", "--json")
+    assert (done.code, done.json["metrics"]["exact_match"]["verdict"]) == (code, verdict)
+
+
 def test_a_new_metric_is_scored_on_the_stored_outputs_of_the_baseline(project: Project) -> None:
     """Adding a metric needs no new baseline."""
     run_version(project, right_answers(ROWS, 1), ROWS)

@@ -41,6 +41,11 @@ class SideLike(Protocol):
         """Return the stored run."""
         ...
 
+    @property
+    def outputs(self) -> Mapping[tuple[str, str], Sequence[str | None]]:
+        """Return answers that came with the scores, by arm and case."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewedMetric:
@@ -172,9 +177,8 @@ def _score(
     arms: Sequence[tuple[RunArm, RunArm]],
 ) -> dict[str, RenewedMetric]:
     cases = _candidate_cases(candidate, pairs)
-    if baseline.run is None or cases is None:
-        reason = "it must be scored anew, and the outputs are not stored"
-        return {task.plan.metric.name: RenewedMetric(refusal=reason) for task in tasks}
+    if cases is None or not _has_outputs(baseline):
+        return {task.plan.metric.name: _unscored(task, pairs) for task in tasks}
     whole = [task for task in tasks if task.both or task.plan.rescoring == "baseline"]
     partly = [task for task in tasks if task not in whole]
     first, second = [arm.name for arm, _ in arms], [arm.name for _, arm in arms]
@@ -191,6 +195,19 @@ def _score(
     }
 
 
+def _has_outputs(side: SideLike) -> bool:
+    return (side.run is not None and side.store is not None) or bool(side.outputs)
+
+
+def _unscored(task: _Task, pairs: CasePairs) -> RenewedMetric:
+    """Return what is left of a metric whose outputs are not there: the cases whose scores still hold, or nothing."""
+    missing = "its outputs are not here: retest baseline export --outputs writes a file that has them"
+    if task.both or task.plan.rescoring == "baseline":
+        return RenewedMetric(refusal=f"its definition changed, and it cannot be scored anew: {missing}")
+    note = f"{_changed_answers(pairs)}, which are left out: they cannot be scored anew: {missing}"
+    return RenewedMetric(note=note, left_out=pairs.reworded)
+
+
 def _candidate_cases(candidate: SideLike, pairs: CasePairs) -> dict[str, Case] | None:
     if candidate.store is None or candidate.run is None:
         return None
@@ -204,14 +221,16 @@ def _side_scores(
     side: SideLike, arms: Sequence[str], tasks: Sequence[_Task], cases: Mapping[str, Case]
 ) -> dict[str, dict[str, CaseScores]]:
     """Return metric -> arm -> scores made anew of one side."""
-    from retest.workflows.score_again import Outputs, score_outputs
+    from retest.workflows.score_again import GivenOutputs, Outputs, score_outputs
 
-    if not tasks or side.store is None or side.run is None:
+    if not tasks or not _has_outputs(side):
         return {}
     metrics = {task.plan.metric.name: task.metric for task in tasks}
     found: dict[str, dict[str, CaseScores]] = {name: {} for name in metrics}
     for arm in dict.fromkeys(arms):
-        outputs = Outputs(store=side.store, run=side.run, arm=arm, case_ids=cases.keys())
+        outputs: Outputs | GivenOutputs = GivenOutputs(texts=side.outputs, arm=arm, case_ids=cases.keys())
+        if side.store is not None and side.run is not None:
+            outputs = Outputs(store=side.store, run=side.run, arm=arm, case_ids=cases.keys())
         for name, scores in score_outputs(outputs, metrics, cases).items():
             found[name][arm] = scores
     return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from retest.domain.case import Case
 from retest.domain.run import Run, RunMetric
-from retest.domain.sample import Score, ScoreOutcome
+from retest.domain.sample import CallError, CallOutcome, Response, Score, ScoreOutcome
 from retest.domain.scores import CaseScores
 from retest.domain.suite import MetricSpec
 from retest.errors import RetestError
@@ -72,8 +72,33 @@ class Outputs:
         return (sample for sample in samples if sample.case_id in self.case_ids)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenOutput:
+    """An answer without a stored sample: its text, and nothing of how it came."""
+
+    case_id: str
+    outcome: CallOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenOutputs:
+    """Answers that came with a baseline file: of one arm, on some of its cases; None is an error."""
+
+    texts: Mapping[tuple[str, str], Sequence[str | None]]
+    arm: str
+    case_ids: Collection[str]
+
+    def read(self) -> Iterator[GivenOutput]:
+        """Yield the answers, in the order of their scores."""
+        for (arm, case_id), texts in self.texts.items():
+            if arm == self.arm and case_id in self.case_ids:
+                for text in texts:
+                    outcome = CallError(kind="unknown", message="no answer") if text is None else Response(output=text)
+                    yield GivenOutput(case_id=case_id, outcome=outcome)
+
+
 def score_outputs(
-    outputs: Outputs, metrics: Mapping[str, Metric[Any]], cases: Mapping[str, Case]
+    outputs: Outputs | GivenOutputs, metrics: Mapping[str, Metric[Any]], cases: Mapping[str, Case]
 ) -> dict[str, CaseScores]:
     """Return metric -> case id -> scores of stored outputs, judged against the cases given."""
     found: dict[str, dict[str, list[float | None]]] = {name: {} for name in metrics}
@@ -94,7 +119,7 @@ def put_score(scores: dict[str, list[float | None]], case_id: str, outcome: Scor
         scores.setdefault(case_id, []).append(None)
 
 
-def _batches(samples: Iterable[StoredSample]) -> Iterator[Sequence[StoredSample]]:
+def _batches(samples: Iterable[StoredSample | GivenOutput]) -> Iterator[Sequence[StoredSample | GivenOutput]]:
     iterator = iter(samples)
     while batch := list(islice(iterator, _BATCH)):
         yield batch
