@@ -14,7 +14,7 @@ from retest.domain.run import Run
 from retest.errors import RetestError
 from retest.report.html.render import ANSWER_CHARS
 from retest.viewer.reviewing import blinded, review_panel, with_reviews
-from retest.viewer.run_pages import case_wish, reviewer_of
+from retest.viewer.run_pages import case_wish, raw_links, reviewer_of
 from retest.viewer.site import Site, number
 from retest.workflows.find_runs import find_run
 from retest.workflows.view_compare import Compared, compared_neighbours, list_compared, read_compared_case
@@ -99,6 +99,7 @@ class ComparePages:
         panel = review_panel(self._site, runs[1], before=runs[0])
         reviewer = reviewer_of(request)
         is_blind = request.query_params.get("blind") == "1"
+        links = raw_links(detail, before=runs[0], after=runs[1])
         if is_blind:
             detail, panel = blinded(detail, panel, reviewer)
         return self._site.page(
@@ -111,7 +112,7 @@ class ComparePages:
             back="/compare/cases",
             neighbours=compared_neighbours(self._site.store, compared, place, wish, index),
             here="/compare/cases/",
-            raw=None,
+            whole_link=None if is_blind else links,
             reviewing=panel,
             reviewer=reviewer,
             blind=is_blind,

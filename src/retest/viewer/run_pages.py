@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from retest.domain.pages import STATES, CaseEntry
+from retest.domain.pages import STATES, CaseDetail, CaseEntry, ShownSample
 from retest.domain.run import Run
 from retest.domain.sample import CallError
 from retest.errors import Problem, RetestError, UsageError
@@ -16,7 +16,7 @@ from retest.report.html.render import ANSWER_CHARS
 from retest.report.numbers import format_count, format_value
 from retest.store.records import RunFilter, SampleFilter, SearchFilter, parse_metric_condition
 from retest.viewer.reviewing import default_reviewer, review_panel, with_reviews
-from retest.viewer.site import Site, number
+from retest.viewer.site import Site, link, number
 from retest.workflows.view_run import (
     CaseWish,
     find_neighbours,
@@ -140,7 +140,7 @@ class RunPages:
             back=base,
             neighbours=(before, after),
             here=f"{base}/",
-            raw=f"/runs/{quote(run.run_id)}/raw",
+            whole_link=raw_links(detail, after=run.run_id),
             reviewing=review_panel(self._site, run.run_id),
             reviewer=reviewer_of(request),
             crumbs=[("/", "runs", None), (f"/runs/{quote(run.run_id)}", None, run.run_id)],
@@ -148,11 +148,8 @@ class RunPages:
 
     def raw(self, request: Request) -> Response:
         """Give one answer whole, as plain text that no browser takes for anything else."""
-        run = self._run(request)
-        query = request.query_params
-        arm = number(query.get("arm", "0"))
-        detail = read_case_page(self._site.store, run, arm, number(query.get("case", ""), -1))
-        wanted = SampleFilter(arm=run.arms[arm].name, case_id=detail.entry.case_id)
+        run, query = self._run(request), request.query_params
+        wanted = SampleFilter(arm=query.get("arm"), case_id=query.get("case"))
         for sample in self._site.store.iter_samples(run.run_id, wanted):
             if sample.sample_index == number(query.get("sample", ""), -1):
                 outcome = sample.outcome
@@ -163,6 +160,17 @@ class RunPages:
 
     def _run(self, request: Request) -> Run:
         return self._site.store.get_run(request.path_params["run"])
+
+
+def raw_links(detail: CaseDetail, *, after: str, before: str = "") -> Callable[[ShownSample, str], str]:
+    """Return what gives the address of a whole answer: of a sample on the side ``before`` or ``after``."""
+
+    def address(sample: ShownSample, side: str) -> str:
+        shown = detail.before if side == "before" and detail.before is not None else detail.after
+        run = before if side == "before" else after
+        return link(f"/runs/{quote(run)}/raw", arm=shown.arm, case=detail.entry.case_id, sample=sample.sample_index)
+
+    return address
 
 
 def reviewer_of(request: Request) -> str:
