@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from support.openai_server import OpenAIServer, ok
 from support.project import Project
@@ -59,8 +60,6 @@ def viewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewed]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """Start the browser once."""
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
         yield browser
@@ -111,7 +110,7 @@ def test_a_comparison_is_opened_sorted_and_filtered(tab: Tab, viewed: Viewed) ->
     page.goto(viewed.address)
     page.get_by_role("button", name="Compare A → B").click()
     page.get_by_role("link", name="Cases and answers").click(timeout=60_000)
-    assert len(shown_cases(page)) == 14
+    expect(page.locator("td.id a")).to_have_count(14)
     page.get_by_role("link", name="length").click()
     page.wait_for_url("**sort=length**")
     ordered = shown_cases(page)
@@ -222,7 +221,7 @@ def test_a_prompt_is_changed_and_saved(tab: Tab, viewed: Viewed) -> None:
     before = (viewed.project.root / "prompts/ask.md").read_text("utf-8")
     page.goto(f"{viewed.address}/prompts/prompts/ask.md")
     page.get_by_label("Text", exact=True).fill("どのチームの担当ですか？\n{{ q }}\n")
-    assert page.get_by_text("unsaved changes").is_visible()
+    expect(page.get_by_text("unsaved changes")).to_be_visible()
     page.get_by_label("What did you change").fill("丁寧に聞く")
     page.get_by_role("button", name="Save").click()
     page.wait_for_selector("text=Saved to the working tree")
@@ -235,9 +234,9 @@ def test_the_language_is_switched_on_the_page(tab: Tab, viewed: Viewed) -> None:
     page = tab.page
     page.goto(f"{viewed.address}/runs/{viewed.first}/cases")
     page.get_by_role("link", name="日本語").click()
-    assert page.locator("h1").inner_text() == "ケース"
+    expect(page.locator("h1")).to_have_text("ケース")
     page.goto(viewed.address)
-    assert page.locator("h1").inner_text() == "実行"
+    expect(page.locator("h1")).to_have_text("実行")
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +262,7 @@ def test_the_report_file_is_sorted_filtered_and_opened(tab: Tab, report: str) ->
     page.wait_for_selector("#case-body article")
     assert page.locator("article.sample.after .box").first.inner_text() == "ご返品は明日までに承ります。"
     page.keyboard.press("Escape")
-    assert page.locator("#cases").is_visible()
+    expect(page.locator("#cases")).to_be_visible()
     page.get_by_role("button", name="Reset").click()
     page.locator("#rows tr:nth-child(14)").wait_for()
 
@@ -285,9 +284,9 @@ def test_the_report_file_speaks_the_browsers_language(chromium: Any, report: str
     page = context.new_page()
     page.goto(f"{report}#case-3")
     page.wait_for_selector("#case-body article")
-    assert page.get_by_text("変わった語を強調").is_visible()
+    expect(page.get_by_text("変わった語を強調")).to_be_visible()
     page.get_by_role("button", name="English").click()
-    assert page.get_by_text("mark changed words").is_visible()
+    expect(page.get_by_text("mark changed words")).to_be_visible()
     context.close()
 
 
@@ -296,8 +295,8 @@ def test_the_report_can_be_printed(tab: Tab, report: str) -> None:
     page = tab.page
     page.goto(report)
     page.emulate_media(media="print")
-    assert not page.locator("#filter").is_visible()
-    assert page.locator("#rows tr").last.is_visible()
+    expect(page.locator("#filter")).to_be_hidden()
+    expect(page.locator("#rows tr").last).to_be_visible()
     assert len(page.pdf()) > 10_000
 
 

@@ -119,7 +119,19 @@ def test_a_library_is_imported_only_where_it_belongs(path: Path) -> None:
         )
 
 
-HEAVY = ("openai", "aiohttp", "nltk", "textstat", "sacrebleu", "numpy", "scipy", "sqlalchemy", "pydantic", "jinja2", "uvicorn")
+HEAVY = (
+    "openai",
+    "aiohttp",
+    "nltk",
+    "textstat",
+    "sacrebleu",
+    "numpy",
+    "scipy",
+    "sqlalchemy",
+    "pydantic",
+    "jinja2",
+    "uvicorn",
+)
 
 
 @pytest.mark.parametrize("code", ["import retest", "from retest.cli.app import build_app; build_app()"])

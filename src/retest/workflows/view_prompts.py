@@ -81,7 +81,8 @@ def list_prompts(workspace: Workspace) -> list[str]:
 def _in_folder(cwd: Path) -> Iterator[str]:
     folder = cwd / _PROMPT_FOLDER
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() in (*TEXT_SUFFIXES, *ARRAY_SUFFIXES):
+        is_prompt = path.suffix.lower() in (*TEXT_SUFFIXES, *ARRAY_SUFFIXES)
+        if is_prompt and path.is_file() and not path.name.startswith("."):
             yield path.relative_to(cwd).as_posix()
 
 

@@ -153,7 +153,9 @@
     }
     const holder = byId("case-body");
     try {
-      holder.innerHTML = await pageOf(number); // made by the report with every text escaped, and the policy runs no script
+      const html = await pageOf(number);
+      if (current() !== number) return; // another was asked for meanwhile
+      holder.innerHTML = html; // made by the report with every text escaped, and the policy runs no script
     } catch (error) {
       holder.textContent = String(error);
     }
