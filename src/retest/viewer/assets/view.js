@@ -73,15 +73,18 @@
   // Reviews: every click and every word is saved at once, in order.
   const reviewer = document.getElementById("reviewer");
   const queues = new WeakMap();
+  const sent = new WeakMap();
   const send = async (form) => {
     const said = form.querySelector(".said");
     const fields = new URLSearchParams(new FormData(form));
     fields.set("key", reviewer.dataset.keyValue);
     fields.set("reviewer", reviewer.value);
+    if (sent.get(form) === fields.toString()) return; // nothing new
     try {
       const answer = await fetch("/reviews", { method: "POST", body: fields });
       const found = await answer.json().catch(() => ({ problems: [String(answer.status)] }));
       said.textContent = answer.ok ? "✓" : found.problems.join("; ");
+      if (answer.ok) sent.set(form, fields.toString());
       said.classList.toggle("bad", !answer.ok);
     } catch (error) {
       said.textContent = String(error);
