@@ -7,12 +7,12 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from support.openai_server import OpenAIServer, Received, Reply, error, huge, ok, unauthorized
 from support.project import Project
+from support.waiting import wait_until
 
 
 def echo(request: Received) -> Reply:
@@ -168,12 +168,3 @@ def test_a_disk_that_fills_up_leaves_an_incomplete_run(project: Project) -> None
         )
     assert done.returncode == 4
     assert json.loads(done.stdout)["problems"][0]["slug"].startswith("store-")
-
-
-def wait_until(holds: object, timeout_s: float = 20.0) -> None:
-    """Wait until a condition holds; fails after the time-out."""
-    assert callable(holds)
-    end = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.02)
