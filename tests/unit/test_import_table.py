@@ -65,6 +65,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "ipadic": ("text",),
     "pythainlp": ("text",),
     "py3langid": ("metrics", "text"),
+    "pytest": ("integrations.pytest",),  # the plugin
     "pyarrow": ("report", "cli"),
 }
 
