@@ -36,6 +36,7 @@ from retest.store.records import (
     SearchHit,
     StoredSample,
 )
+from retest.store.reviews import StoredReviews
 from retest.store.run_queries import find_run_number, find_unfinished, list_runs, load_runs
 from retest.store.run_writer import StoredRunWriter
 from retest.store.runs import RunUpdate, change_run, change_tags, next_draw, open_run, set_metadata
@@ -280,6 +281,11 @@ class Store:
     def _parts(self, run: str) -> RunParts:
         with self._database.reading() as connection:
             return read_parts(connection, find_run_number(connection, run))
+
+    @property
+    def reviews(self) -> StoredReviews:
+        """Return the reviews by people."""
+        return StoredReviews(self._database, self._writer)
 
     # -- keeping in order ------------------------------------------------------------------------------------------
 

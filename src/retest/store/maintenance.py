@@ -17,7 +17,9 @@ from retest.store.owners import drop_dead, is_alive
 from retest.store.payloads import decode_optional, decode_text
 from retest.store.records import CleanupReport
 from retest.store.runs import run_in_use
-from retest.store.tables import blobs, claims, responses, run_arms, run_cases, runs, samples
+from retest.store.tables import blobs, claims, responses, reviews, run_arms, run_cases, runs, samples
+
+_REVIEWED = (reviews.c.key, reviews.c.other_key)  # what a person has judged is kept with the judgement
 
 
 def delete_run(database: Database, connection: sa.Connection, number: int, observer: Observer) -> None:
@@ -92,6 +94,7 @@ def _unneeded_responses(connection: sa.Connection, before_us: int) -> sa.ColumnE
     return sa.and_(
         responses.c.created_us < before_us,
         responses.c.id.not_in(used),
+        *(responses.c.key.not_in(sa.select(key).where(key.is_not(None))) for key in _REVIEWED),
         (responses.c.role == "target") | (responses.c.created_us < before_runs_us),
     )
 

@@ -23,8 +23,50 @@ def _add_baselines(connection: sa.Connection) -> None:
     )
 
 
+def _add_reviews(connection: sa.Connection) -> None:
+    for statement in _REVIEWS[connection.dialect.name]:
+        connection.exec_driver_sql(statement)
+
+
+def _review_statements(types: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what adds the tables of reviews, in a database's own names of types."""
+    return (
+        (
+            f"CREATE TABLE reviews (id {types['number']} NOT NULL PRIMARY KEY, review_id TEXT NOT NULL UNIQUE, "
+            "suite TEXT NOT NULL, reviewer TEXT NOT NULL, key TEXT NOT NULL, run_id TEXT NOT NULL, arm TEXT NOT NULL, "
+            "case_id TEXT NOT NULL, sample INTEGER NOT NULL, other_key TEXT, other_run_id TEXT, other_arm TEXT, "
+            "other_case_id TEXT, other_sample INTEGER)"
+        ),
+        (
+            "CREATE TABLE review_revisions (review BIGINT NOT NULL REFERENCES reviews (id) ON DELETE CASCADE, "
+            "revision INTEGER NOT NULL, created_us BIGINT NOT NULL, author TEXT NOT NULL, label TEXT, "
+            f"note TEXT NOT NULL, correction TEXT, body {types['bytes']} NOT NULL, withdrawn BOOLEAN NOT NULL, "
+            f"blind BOOLEAN NOT NULL, PRIMARY KEY (review, revision)){types['clustered']}"
+        ),
+        (
+            f"CREATE TABLE review_scales (dimension TEXT NOT NULL PRIMARY KEY, low {types['double']} NOT NULL, "
+            f"high {types['double']} NOT NULL, direction TEXT NOT NULL)"
+        ),
+        (
+            "CREATE TABLE review_codes (code TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, arm TEXT NOT NULL, "
+            "UNIQUE (run_id, arm))"
+        ),
+        "CREATE INDEX reviews_of_suite ON reviews (suite)",
+        "CREATE INDEX reviews_of_key ON reviews (key)",
+    )
+
+
+_REVIEWS = {
+    "sqlite": _review_statements(
+        {"number": "INTEGER", "bytes": "BLOB", "double": "DOUBLE", "clustered": " WITHOUT ROWID"}
+    ),
+    "postgresql": _review_statements(
+        {"number": "BIGSERIAL", "bytes": "BYTEA", "double": "DOUBLE PRECISION", "clustered": ""}
+    ),
+}
+
 # Version -> what leads to it from the version before. The reason of each stands beside SCHEMA_VERSION.
-MIGRATIONS: Mapping[int, Migration] = {2: _add_baselines}
+MIGRATIONS: Mapping[int, Migration] = {2: _add_baselines, 3: _add_reviews}
 
 _POSTGRES_LOCK = 0x7265_7465_7374  # any fixed number; held while tables are made or changed
 

@@ -28,9 +28,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # 1: the first layout.
 # 2: the table `baselines`: a suite's baseline is a pointer to a run, moved by one explicit command.
+# 3: reviews by people (`reviews`, `review_revisions`), their scales, and codes that stand for arms in blind reviews.
 
 metadata = MetaData()
 
@@ -215,3 +216,60 @@ scores = _clustered(
 )
 
 Index("run_metrics_of_run", run_metrics.c.run)
+
+# A review belongs to an answer, by the key that the ledger has it under: a run made later may hold the same answer,
+# and what a person wrote outlives the run it was written on. Hence names, and no reference to a run.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", _RowNumber, primary_key=True),
+    Column("review_id", Text, nullable=False, unique=True),
+    Column("suite", Text, nullable=False),
+    Column("reviewer", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("arm", Text, nullable=False),
+    Column("case_id", Text, nullable=False),
+    Column("sample", Integer, nullable=False),
+    Column("other_key", Text),  # of the second answer of a pair, as the five that follow
+    Column("other_run_id", Text),
+    Column("other_arm", Text),
+    Column("other_case_id", Text),
+    Column("other_sample", Integer),
+)
+
+# Rows are only ever added: an edit is a further revision, and so is a withdrawal.
+review_revisions = _clustered(
+    "review_revisions",
+    Column("review", BigInteger, ForeignKey("reviews.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("created_us", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("label", Text),
+    Column("note", Text, nullable=False),
+    Column("correction", Text),
+    Column("body", LargeBinary, nullable=False),  # scores and tags
+    Column("withdrawn", Boolean, nullable=False),
+    Column("blind", Boolean, nullable=False),
+)
+
+review_scales = Table(
+    "review_scales",
+    metadata,
+    Column("dimension", Text, primary_key=True),
+    Column("low", Double, nullable=False),
+    Column("high", Double, nullable=False),
+    Column("direction", Text, nullable=False),
+)
+
+review_codes = Table(
+    "review_codes",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("arm", Text, nullable=False),
+    UniqueConstraint("run_id", "arm"),
+)
+
+Index("reviews_of_suite", reviews.c.suite)
+Index("reviews_of_key", reviews.c.key)
