@@ -198,6 +198,36 @@ def test_a_run_under_way_is_followed(tab: Tab, tmp_path: Path) -> None:
             serving.communicate(timeout=30)
 
 
+def test_a_review_is_entered_with_keys_and_is_there_after_loading_again(tab: Tab, viewed: Viewed) -> None:
+    """Saved at once: nothing is sent off at the end."""
+    page = tab.page
+    page.goto(f"{viewed.address}/runs/{viewed.second}/cases/3")
+    page.get_by_label("Reviewer").fill("佐藤")
+    page.keyboard.press("Tab")
+    expect(page.locator("#reviewer")).to_have_value("佐藤")
+    page.locator("h1").click()
+    for key in ("n", "b", "2"):
+        page.keyboard.press(key)
+    page.keyboard.press("c")
+    page.keyboard.type("敬語が足りない")
+    page.keyboard.press("Enter")
+    expect(page.locator(".said").first).to_have_text("✓")
+    page.wait_for_load_state("networkidle")
+    page.reload()
+    expect(page.locator(".review").first).to_contain_text("敬語が足りない")
+    expect(page.locator("[data-set=label][value=bad]").first).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-set=score][value='2']").first).to_have_attribute("aria-pressed", "true")
+    done = viewed.project.run("report", viewed.second, "-o", "out/reviewed.html")
+    assert done.code == 0, done.err
+    page.goto(f"{(viewed.project.root / 'out/reviewed.html').as_uri()}#case-3")
+    expect(page.locator(".review").first).to_contain_text("敬語が足りない")
+    page.goto(f"{viewed.address}/runs/{viewed.second}/cases/3")
+    page.locator("[data-set=label][value=bad]").first.click()
+    page.wait_for_load_state("networkidle")
+    page.reload()
+    expect(page.locator("[data-set=label][value=bad]").first).to_have_attribute("aria-pressed", "false")
+
+
 def test_a_phone_shows_every_page_without_scrolling_sideways(chromium: Any, viewed: Viewed) -> None:
     """390 pixels are enough."""
     pages = [

@@ -24,7 +24,10 @@ _LONGEST = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenReview:
-    """What a person says of one sample; it takes the place of what the same person said of it before."""
+    """What a person says of one sample; it takes the place of what the same person said of it before.
+
+    `blind`: without knowing which version wrote the answer.
+    """
 
     run_id: str
     arm: str
@@ -35,6 +38,7 @@ class GivenReview:
     scores: Mapping[str, float] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     comment: str = ""
+    blind: bool = False
 
 
 class ReviewDesk(Protocol):
@@ -164,4 +168,5 @@ def read_review(fields: Mapping[str, list[str]]) -> GivenReview:
         scores={DIMENSION: float(score)} if score else {},
         tags=tuple(dict.fromkeys(part.strip() for part in one(fields, "tags").split(",") if part.strip())),
         comment=one(fields, "comment").strip(),
+        blind=one(fields, "blind") == "1",
     )

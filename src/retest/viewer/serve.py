@@ -17,6 +17,7 @@ from retest.report.html.words import Language
 from retest.store.database import Store
 from retest.viewer.app import build_app
 from retest.viewer.guard import Gatekeeper, is_loopback
+from retest.viewer.review_desk import StoredDesk
 from retest.viewer.site import Site
 from retest.workflows.view_compare import Comparisons
 from retest.workflows.workspace import Workspace
@@ -53,7 +54,12 @@ def serve(store: Store, workspace: Workspace, options: ServeOptions, tell: Calla
     gatekeeper = make_gatekeeper(options)
     comparisons = Comparisons(store, workspace.cwd, workspace.clock)
     site = Site(
-        store=store, workspace=workspace, gatekeeper=gatekeeper, comparisons=comparisons, language=options.language
+        store=store,
+        workspace=workspace,
+        gatekeeper=gatekeeper,
+        comparisons=comparisons,
+        language=options.language,
+        reviews=StoredDesk(store),
     )
     # No reload, no access log, no proxy headers: what a client says of itself is believed by nobody.
     config = uvicorn.Config(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING
 
 from retest.domain.case import Case
-from retest.domain.pages import NOT_KEPT, CaseSide, ShownSample
+from retest.domain.pages import NOT_KEPT, CaseSide, ReviewNote, ShownSample
 from retest.domain.prompt import Message
 from retest.domain.sample import CallError, CallOutcome, Response, Score, ScoreOutcome
 from retest.report.messages import message_text
 from retest.workflows.diff import Side
+from retest.workflows.page_reviews import Place, reviews_by_place
 
 if TYPE_CHECKING:
     from retest.store.database import Store
@@ -37,6 +39,9 @@ class SideReader:
         self._passed_by: dict[str, list[StoredSample]] = {}
         self._messages: dict[str, tuple[Message, ...] | None] = {}
         self._groups = self._stream()
+        self._reviews: Mapping[Place, tuple[ReviewNote, ...]] = {}
+        if side.store is not None and side.run is not None:
+            self._reviews = reviews_by_place(side.store, side.run.run_id)
 
     def read(self, case_id: str) -> CaseSide:
         """Return what this side answered to a case; no samples where it has none."""
@@ -44,7 +49,15 @@ class SideReader:
         if store is None or self._side.run is None:
             return CaseSide(label=self._label, arm=self._arm, samples=tuple(self._given(case_id)))
         samples = self._find(case_id)
-        return stored_case_side(store, samples, self._label, self._arm)
+        found = stored_case_side(store, samples, self._label, self._arm)
+        if not self._reviews:
+            return found
+        places = [(sample.arm_index, sample.case_index, sample.sample_index) for sample in samples]
+        shown = [
+            replace(sample, reviews=self._reviews.get(place, ()))
+            for sample, place in zip(found.samples, places, strict=True)
+        ]
+        return replace(found, samples=tuple(shown))
 
     def _stream(self) -> Iterator[tuple[str, list[StoredSample]]]:
         from retest.store.records import SampleFilter
