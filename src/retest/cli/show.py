@@ -81,7 +81,7 @@ def _show_run(store: Store, run: Run, look: _Look) -> None:
         rows = list_cases(view, arm=look.arm, sort=look.sort)
         several = look.arm is None and len(run.arms) > 1
         shown = [(row.arm, row.case) for row in rows[: look.limit]]
-        stdout().print(case_table(shown, [metric.name for metric in run.metrics], show_arm=several))
+        stdout().print(case_table(shown, [metric.name for metric in view.run.metrics], show_arm=several))
         _say_rest(len(rows) - look.limit)
     else:
         stdout().print(run_result(view.run, view.summary, verbose=look.verbose))

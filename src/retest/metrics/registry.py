@@ -33,6 +33,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "length": ("length",),
     "language": ("language", "refusal"),
     "budget": ("latency", "tokens", "cost"),
+    "review": ("review",),
     "judge.kinds": (
         "judge",
         "judge_rubric",

@@ -20,6 +20,7 @@ from retest.errors import ExitCode
 from retest.report.json_report import arm_document
 from retest.runner.table import RunTable
 from retest.workflows.compare_arms import compare_arms
+from retest.workflows.review_columns import review_columns
 from retest.workflows.run_pairwise import pair_documents, rank_run
 from retest.workflows.summarise import case_values, summarise
 
@@ -59,7 +60,11 @@ def close_run(
 def full_summary(
     store: Store, run: Run, gate: GatePolicy, table: RunTable, pairwise: Sequence[PairwiseResult] = ()
 ) -> RunSummary:
-    """Return a run's aggregates with limits judged and the worst cases looked up."""
+    """Return a run's aggregates with limits judged and the worst cases looked up.
+
+    Answers that the ledger gave may have been reviewed before: the suite's own review columns show that.
+    """
+    review_columns(store, run).put_into(table)
     summary = summarise(run, table)
     return replace(
         summary,

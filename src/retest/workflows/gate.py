@@ -21,6 +21,7 @@ from retest.workflows.diff import DiffOptions, Side, diff_runs
 from retest.workflows.judge_again import JudgeAgain
 from retest.workflows.judge_demands import unmet_judges
 from retest.workflows.pairwise_sides import PairwiseAsker
+from retest.workflows.review_columns import without_automatic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,9 @@ def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, t
     if baseline is not None:
         again = terms.again if terms.policy.judge_again else None
         wish = DiffOptions(gate=terms.policy, limit=terms.shown_cases, pairwise=terms.pairwise, again=again)
-        comparison = diff_runs(baseline.side, candidate, wish, cwd=terms.cwd, now=terms.now)
+        # Reviews decide where the suite asks for them; whoever reviews an answer adds no metric to the gate.
+        sides = [replace(side, scores=without_automatic(side.scores)) for side in (baseline.side, candidate)]
+        comparison = diff_runs(sides[0], sides[1], wish, cwd=terms.cwd, now=terms.now)
     facts = GateFacts(
         summary=summary,
         status=run.status,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from retest.decision.limits import judge_limits
 from retest.domain.run import Run, RunMetric
 from retest.domain.sample import CallError, MetricFailure, Score
 from retest.domain.summary import CaseSummary, LimitResult, RunSummary
@@ -15,6 +16,7 @@ from retest.runner.table import NOT_APPLICABLE, RunTable
 from retest.stats.case_values import case_spreads
 from retest.workflows.compare_arms import compare_arms
 from retest.workflows.finish import worst_cases
+from retest.workflows.review_columns import ReviewColumns, review_columns
 from retest.workflows.run_pairwise import rank_run, stored_pairs
 from retest.workflows.stored_gate import read_stored_gate
 from retest.workflows.summarise import CaseValues, case_values, summarise
@@ -34,14 +36,15 @@ class RunView:
 
 
 def load_view(store: Store, run: Run) -> RunView:
-    """Return a stored run with its aggregates, computed again from its samples."""
-    table = load_table(store, run)
+    """Return a stored run with its aggregates, computed again from its samples and what people said of them."""
+    columns = review_columns(store, run)
+    run = columns.run
+    table = load_table(store, run, columns)
     summary = summarise(run, table)
     pairwise = stored_pairs(run)
-    limits = cast("Sequence[Mapping[str, Any]]", run.summary.get("limits") or ())
     summary = replace(
         summary,
-        limits=tuple(LimitResult(**limit) for limit in limits),
+        limits=_limits(run, summary, columns),
         worst=tuple(worst_cases(store, run, summary, table)),
         comparisons=compare_arms(run, table, read_stored_gate(run), pairwise),
         pairwise=pairwise,
@@ -50,15 +53,25 @@ def load_view(store: Store, run: Run) -> RunView:
     return RunView(run=run, table=table, summary=summary)
 
 
-def load_table(store: Store, run: Run) -> RunTable:
-    """Return a stored run's scores in arrays."""
+def _limits(run: Run, summary: RunSummary, columns: ReviewColumns) -> tuple[LimitResult, ...]:
+    """Return the limits as the run judged them; those on reviews are judged anew, for reviews come after the run."""
+    stored = cast("Sequence[Mapping[str, Any]]", run.summary.get("limits") or ())
+    kept = [LimitResult(**limit) for limit in stored if limit["metric"] not in columns.scores]
+    anew = judge_limits(summary.arms, read_stored_gate(run)) if columns.scores else ()
+    return (*kept, *(limit for limit in anew if limit.metric in columns.scores))
+
+
+def load_table(store: Store, run: Run, reviewed: ReviewColumns | None = None) -> RunTable:
+    """Return a stored run's scores in arrays; those of `reviewed` take the place of stored ones."""
     table = RunTable(
         arms=len(run.arms), metrics=[metric.name for metric in run.metrics], samples=max(run.samples_per_case, 1)
     )
     # All cases first: a run that was cut short may lack every sample of a case in the middle.
     table.add_cases(list(store.iter_cases(run.run_id)))
     for sample in store.iter_samples(run.run_id):
-        table.add_sample((sample.arm_index, sample.case_index, sample.sample_index), sample.outcome, sample.scores)
+        place = (sample.arm_index, sample.case_index, sample.sample_index)
+        scores = sample.scores if reviewed is None else {**sample.scores, **reviewed.of(place)}
+        table.add_sample(place, sample.outcome, scores)
     return table
 
 
@@ -167,9 +180,13 @@ def pick_samples(store: Store, run: Run, wish: SampleWish) -> Iterator[StoredSam
 
     _check_arm(run, wish.arm)
     wanted = SampleFilter(arm=wish.arm, case_id=wish.case_id, only_errors=wish.errors)
+    columns = review_columns(store, run)
+    run = columns.run
     found = False
-    for sample in store.iter_samples(run.run_id, wanted):
+    for stored in store.iter_samples(run.run_id, wanted):
         found = True
+        said = columns.of((stored.arm_index, stored.case_index, stored.sample_index))
+        sample = replace(stored, scores={**stored.scores, **said}) if said else stored
         if not wish.failures or has_failed(sample, run):
             yield sample
     if not found and wish.case_id is not None and not wish.errors:
@@ -190,6 +207,7 @@ def sample_rows(store: Store, run: Run, wish: SampleWish) -> Iterator[dict[str, 
     """
     from retest.report.export import export_row
 
+    run = review_columns(store, run).run
     for sample in pick_samples(store, run, wish):
         scores = {metric.name: sample.scores.get(metric.name) for metric in run.metrics}
         yield export_row(sample.case, run.arms[sample.arm_index], sample.sample_index, sample.outcome, scores)

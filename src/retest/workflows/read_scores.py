@@ -12,6 +12,7 @@ from retest.domain.json_value import content_hash
 from retest.domain.run import Run, RunArm
 from retest.domain.scores import ArmCalls, CallFigures, CaseScores, RunScores, ScoredCase
 from retest.runner.table import NOT_APPLICABLE
+from retest.workflows.review_columns import review_columns
 
 if TYPE_CHECKING:
     from retest.store.database import Store
@@ -20,7 +21,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_run_scores(store: Store, run: Run) -> RunScores:
-    """Return all scores of a stored run with what decides whether they can be compared."""
+    """Return all scores of a stored run, reviews among them, with what decides whether they can be compared."""
+    columns = review_columns(store, run)
+    run = columns.run
     ids: list[str] = []
     cases: dict[str, ScoredCase] = {}
     for _, case in store.iter_cases(run.run_id):
@@ -28,8 +31,13 @@ def read_run_scores(store: Store, run: Run) -> RunScores:
         cases[case.case_id] = scored_case(case)
     calls = {arm.name: _read_calls(store, run, arm, ids) for arm in run.arms}
     scores = {
-        arm.name: {metric.name: _read_scores(store, (run, arm, metric.name), ids, calls) for metric in run.metrics}
-        for arm in run.arms
+        arm.name: {
+            metric.name: columns.case_scores(metric.name, index, ids)
+            if metric.name in columns.scores
+            else _read_scores(store, (run, arm, metric.name), ids, calls)
+            for metric in run.metrics
+        }
+        for index, arm in enumerate(run.arms)
     }
     return RunScores(
         label=run.run_id,

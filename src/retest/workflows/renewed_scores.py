@@ -15,6 +15,7 @@ from retest.domain.run import Run, RunArm
 from retest.domain.scores import CaseScores, RunScores
 from retest.report.numbers import plural
 from retest.workflows.judge_again import AgainJob, JudgeAgain, is_judged
+from retest.workflows.review_columns import REVIEW, dimension_of, review_columns
 
 _ONE_SESSION = timedelta(hours=1)
 
@@ -113,6 +114,11 @@ def renew_scores(
         base_dir=base_dir,
     )
     done = {**_session_notes(possible, baseline, candidate), **_judged_again(job, again)}
+    done |= {
+        plan.metric.name: _reviewed(plan, baseline, candidate, pairs)
+        for plan in possible
+        if plan.metric.metric == REVIEW
+    }
     wanted = [plan for plan in possible if plan.rescoring != "none" and plan.metric.name not in done]
     if not wanted:
         return Renewed(metrics=done)
@@ -128,6 +134,47 @@ def renew_scores(
         if tasks:
             done |= _score(baseline, candidate, tasks, pairs, arms)
     return Renewed(metrics=done)
+
+
+def _reviewed(plan: MetricPlan, baseline: SideLike, candidate: SideLike, pairs: CasePairs) -> RenewedMetric:
+    """Return what people said of the baseline's answers in a dimension that its suite did not ask for yet.
+
+    Nobody can make reviews anew; the note says how many cases have one on both sides.
+    """
+    name = plan.metric.name
+    before = dict(_own_scores(baseline, name))
+    if plan.rescoring == "baseline" and baseline.store is not None and baseline.run is not None:
+        before |= _other_column(baseline.store, baseline.run, dimension_of(plan.metric))
+    sides = [_reviewed_cases(scores, pairs) for scores in (before, _own_scores(candidate, name))]
+    both, n_paired = len(sides[0] & sides[1]), len(pairs.paired)
+    if not both:
+        said = f"{len(sides[0])} of the baseline's {n_paired} cases and {len(sides[1])} of the candidate's are reviewed"
+        return RenewedMetric(
+            refusal=f"no case is reviewed on both sides: {said}; retest review queue lists what is due"
+        )
+    few = "" if both == n_paired else f" of {n_paired}; retest review queue lists what is due"
+    return RenewedMetric(baseline=before, note=f"cases reviewed on both sides: {both}{few}")
+
+
+def _own_scores(side: SideLike, metric: str) -> Mapping[str, CaseScores]:
+    return {arm: scores[metric] for arm, scores in side.scores.scores.items() if metric in scores}
+
+
+def _other_column(store: Store, run: Run, dimension: str) -> dict[str, CaseScores]:
+    """Return arm -> what was said in a dimension, whatever its column is called."""
+    columns = review_columns(store, run)
+    column = next(
+        (each for each in columns.run.metrics if each.metric == REVIEW and dimension_of(each) == dimension), None
+    )
+    ids = [case.case_id for _, case in store.iter_cases(run.run_id)]
+    if column is None:
+        return {}
+    return {arm.name: columns.case_scores(column.name, index, ids) for index, arm in enumerate(run.arms)}
+
+
+def _reviewed_cases(scores: Mapping[str, CaseScores], pairs: CasePairs) -> set[str]:
+    paired = set(pairs.paired)
+    return {case_id for of_arm in scores.values() for case_id in of_arm if case_id in paired}
 
 
 def _is_due(plan: MetricPlan, again: JudgeAgain | None) -> bool:
