@@ -18,7 +18,7 @@ from retest.errors import ExitCode, Problem, RetestError
 _PANELS: dict[str, tuple[str, ...]] = {
     "Start": ("init", "check", "plan", "run"),
     "Decide": ("gate", "baseline", "compare", "bisect", "aa", "judge", "waive"),
-    "Look": ("view", "diff", "show", "report", "runs", "search", "export"),
+    "Look": ("view", "diff", "show", "rescore", "report", "runs", "search", "export"),
     "Write": ("try_prompt", "render", "metrics", "schema"),
     "Keep": ("tag", "delete", "gc", "doctor"),
 }

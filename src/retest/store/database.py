@@ -36,6 +36,7 @@ from retest.store.records import (
     SearchHit,
     StoredSample,
 )
+from retest.store.rescored import Rescoring
 from retest.store.reviews import StoredReviews
 from retest.store.run_queries import find_run_number, find_unfinished, list_runs, load_runs
 from retest.store.run_writer import StoredRunWriter
@@ -281,6 +282,11 @@ class Store:
     def _parts(self, run: str) -> RunParts:
         with self._database.reading() as connection:
             return read_parts(connection, find_run_number(connection, run))
+
+    @property
+    def rescoring(self) -> Rescoring:
+        """Return what adds and reads scores made after the fact."""
+        return Rescoring(self._database, self._writer, self._observer)
 
     @property
     def reviews(self) -> StoredReviews:

@@ -53,7 +53,7 @@ def sample_key(connection: sa.Connection, sample: SampleRef) -> tuple[str, str]:
         )
     )
     row = connection.execute(query).one_or_none()
-    place = f"sample {sample.sample_index + 1} of case {sample.case_id}, arm {sample.arm}"
+    place = f"sample {sample.sample_index} of case {sample.case_id}, arm {sample.arm}"
     if row is None:
         message = f"run {sample.run_id} has no {place}"
         raise UsageError(

@@ -137,8 +137,7 @@ def load_runs(connection: sa.Connection, numbers: Sequence[int]) -> Iterator[Run
     for number in numbers:
         if number in rows:
             row = rows[number]
-            # Later definitions of a metric stand behind earlier ones and replace them here.
-            defined = {metric.name: decode_metric(metric.body) for metric in metrics[number]}
+            defined = {metric.name: decode_metric(metric.body) for metric in current_definitions(metrics[number])}
             yield _build_run(
                 row,
                 texts[row.source],
@@ -147,6 +146,19 @@ def load_runs(connection: sa.Connection, numbers: Sequence[int]) -> Iterator[Run
                 tags=tuple(decode_text(tag.tag) for tag in tags[number]),
                 metadata={decode_text(item.name): decode_json(item.value) for item in metadata[number]},
             )
+
+
+def current_definitions(rows: Sequence[Any]) -> list[Any]:
+    """Return of several definitions of a metric the one that was scored last, the metrics in the order of their first.
+
+    A definition whose time is 0 is still being scored.
+    """
+    latest: dict[str, Any] = {}
+    for row in sorted(rows, key=lambda row: row.id):
+        known = latest.setdefault(row.name, row)
+        if (row.created_us, row.id) > (known.created_us, known.id):
+            latest[row.name] = row
+    return [row for row in latest.values() if row.created_us]
 
 
 def _children(

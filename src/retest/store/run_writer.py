@@ -35,7 +35,7 @@ _SAMPLE_COLUMNS = (
     "error_message",
     "error_rest",
 )
-_SCORE_COLUMNS = ("metric", "arm", "case", "sample", "value", "failure", "reason", "details")
+SCORE_COLUMNS = ("metric", "arm", "case", "sample", "value", "failure", "reason", "details")
 
 Row = tuple[Any, ...]
 
@@ -128,7 +128,7 @@ class StoredRunWriter:
                     gone.append((number, *place))
                 else:
                     new.append((number, *place, *encode_score(score)))
-        self._database.prepare_insert(scores, _SCORE_COLUMNS, replace=True).run(connection, new)
+        self._database.prepare_insert(scores, SCORE_COLUMNS, replace=True).run(connection, new)
         self._delete_scores(connection, gone)
 
     def _delete_scores(self, connection: sa.Connection, places: Sequence[Row]) -> None:

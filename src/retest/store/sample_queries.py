@@ -30,6 +30,7 @@ from retest.store.payloads import (
 )
 from retest.store.records import SampleFilter, StoredSample
 from retest.store.run_headers import decode_case
+from retest.store.run_queries import current_definitions
 from retest.store.tables import blobs, responses, run_arms, run_cases, run_metrics, samples, scores
 
 _PAGE = 500
@@ -47,14 +48,14 @@ class RunParts:
 
 
 def read_parts(connection: sa.Connection, number: int) -> RunParts:
-    """Return what the rows of a run refer to by number; of several definitions of a metric the latest."""
+    """Return what the rows of a run refer to by number; of several definitions of a metric the current one."""
     arms = connection.scalars(sa.select(run_arms.c.name).where(run_arms.c.run == number).order_by(run_arms.c.arm))
-    defined = sa.select(run_metrics.c.name, run_metrics.c.id).where(run_metrics.c.run == number)
-    latest = {decode_text(row.name): row.id for row in connection.execute(defined.order_by(run_metrics.c.id))}
+    columns = (run_metrics.c.name, run_metrics.c.id, run_metrics.c.created_us)
+    defined = connection.execute(sa.select(*columns).where(run_metrics.c.run == number)).all()
     return RunParts(
         number=number,
         arms=[decode_text(name) for name in arms],
-        metrics={metric: name for name, metric in latest.items()},
+        metrics={row.id: decode_text(row.name) for row in current_definitions(defined)},
     )
 
 

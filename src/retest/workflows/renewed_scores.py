@@ -14,6 +14,7 @@ from retest.domain.case import Case
 from retest.domain.run import Run, RunArm
 from retest.domain.scores import CaseScores, RunScores
 from retest.report.numbers import plural
+from retest.runner.table import NOT_APPLICABLE
 from retest.workflows.judge_again import AgainJob, JudgeAgain, is_judged
 from retest.workflows.review_columns import REVIEW, dimension_of, review_columns
 
@@ -226,17 +227,23 @@ def _score(
     cases = _candidate_cases(candidate, pairs)
     if cases is None or not _has_outputs(baseline):
         return {task.plan.metric.name: _unscored(task, pairs) for task in tasks}
-    whole = [task for task in tasks if task.both or task.plan.rescoring == "baseline"]
-    partly = [task for task in tasks if task not in whole]
     first, second = [arm.name for arm, _ in arms], [arm.name for _, arm in arms]
+    stored = {task.plan.metric.name: _stored_scores(baseline, first, task) for task in tasks}
+    whole = [
+        task
+        for task in tasks
+        if task.both or (task.plan.rescoring == "baseline" and stored[task.plan.metric.name] is None)
+    ]
+    partly = [task for task in tasks if task not in whole]
     before = _side_scores(baseline, first, whole, cases)
-    before |= _side_scores(baseline, first, partly, {case_id: cases[case_id] for case_id in pairs.reworded})
+    reworded = _side_scores(baseline, first, partly, {case_id: cases[case_id] for case_id in pairs.reworded})
+    before |= {name: _patched(stored[name] or {}, anew) for name, anew in reworded.items()}
     after = _side_scores(candidate, second, [task for task in whole if task.both], cases)
     return {
         task.plan.metric.name: RenewedMetric(
             baseline=before.get(task.plan.metric.name, {}),
             candidate=after.get(task.plan.metric.name, {}),
-            note=_note(task, pairs),
+            note=_note(task, pairs, is_stored=stored[task.plan.metric.name] is not None),
         )
         for task in tasks
     }
@@ -283,9 +290,36 @@ def _side_scores(
     return found
 
 
-def _note(task: _Task, pairs: CasePairs) -> str:
+def _stored_scores(side: SideLike, arms: Sequence[str], task: _Task) -> dict[str, CaseScores] | None:
+    """Return arm -> the scores that `retest rescore` made by this definition, None where there are none to use."""
+    if side.store is None or side.run is None or task.both or task.plan.rescoring != "baseline":
+        return None
+    ids = [case.case_id for _, case in side.store.iter_cases(side.run.run_id)]
+    found: dict[str, CaseScores] = {}
+    for arm in dict.fromkeys(arms):
+        rows = side.store.rescoring.read(side.run.run_id, task.plan.metric, arm)
+        if rows is None:
+            return None
+        scores: dict[str, list[float | None]] = {}
+        for row in rows:
+            if row.failure not in NOT_APPLICABLE:
+                scores.setdefault(ids[row.case_index], []).append(row.value)
+        for case_id, errors in side.scores.calls[arm].errors.items():
+            scores.setdefault(case_id, []).extend([None] * errors)
+        found[arm] = scores
+    return found
+
+
+def _patched(stored: Mapping[str, CaseScores], anew: Mapping[str, CaseScores]) -> dict[str, CaseScores]:
+    """Return the stored scores of each arm with those of some cases made anew."""
+    return {arm: {**stored.get(arm, {}), **scores} for arm, scores in anew.items()}
+
+
+def _note(task: _Task, pairs: CasePairs, *, is_stored: bool) -> str:
     if task.both:
         return "scored anew on both sides from the stored outputs, by today's definition"
+    if is_stored:
+        return "the baseline was scored by the candidate's definition too, by retest rescore"
     if task.plan.rescoring == "baseline":
         return "the baseline was scored anew from its stored outputs, by the candidate's definition"
     return f"{_changed_answers(pairs)}: there the baseline was scored anew from its stored outputs"
