@@ -32,6 +32,14 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "readability": ("readability",),
     "length": ("length",),
     "language": ("language", "refusal"),
+    "retrieval": (
+        "precision_at_k",
+        "recall_at_k",
+        "hit_rate",
+        "reciprocal_rank",
+        "average_precision",
+        "ndcg",
+    ),
     "budget": ("latency", "tokens", "cost"),
     "review": ("review",),
     "judge.kinds": (

@@ -16,5 +16,9 @@ PRESETS: Mapping[str, Sequence[Mapping[str, JsonValue]]] = {
     "classification": ({"metric": "exact_match"}, {"metric": "refusal"}),
     "extraction": ({"metric": "json_valid"}, {"metric": "json_fields"}),
     "translation": ({"metric": "chrf"}, {"metric": "bleu"}, {"metric": "ter"}),
-    "retrieval": ({"metric": "contains_any"}, {"metric": "rouge", "name": "rouge_l", "variant": "rougeL"}),
+    "retrieval": (
+        {"metric": "recall_at_k", "name": "recall_at_10", "k": 10},
+        {"metric": "reciprocal_rank"},
+        {"metric": "ndcg"},
+    ),
 }
