@@ -7,11 +7,11 @@ from collections import defaultdict
 from itertools import combinations
 
 import pytest
-from tests.support.recordings import recorded, rows
 
 from retest.stats.agreement import agree, agree_in_group
 from retest.stats.judge_bias import Winner, position_bias
 from retest.stats.variance_split import split_jury, split_variance
+from support.recordings import recorded, rows
 
 pytestmark = pytest.mark.data
 
