@@ -284,12 +284,7 @@ def test_the_report_file_is_sorted_filtered_and_opened(tab: Tab, report: str) ->
     assert len(shown_cases(page)) == 14
     page.get_by_role("button", name="length").click()
     assert shown_cases(page)[0] == "c00"  # of a metric where less is better, the largest rise first
-    for _ in range(50):  # a click before the page has read its data is not heard
-        page.get_by_label("different only").uncheck()
-        page.get_by_label("different only").check()
-        page.wait_for_timeout(200)
-        if len(shown_cases(page)) == 5:
-            break
+    page.get_by_label("different only").check()
     assert set(shown_cases(page)) == {"c00", "c01", "c02", "c03", "c04"}
     page.get_by_placeholder("Search cases and answers").fill("返品は明日")
     page.locator("#rows:not(:has(tr:nth-child(2)))").wait_for()

@@ -101,10 +101,18 @@ async def finish_row(row: Mapping[str, Pending]) -> Row:
 
 
 async def _gather(awaitables: Sequence[Awaitable[Any]]) -> Sequence[Any]:
-    """Await all at the same time; where one raises, the others are cancelled first."""
+    """Await all at the same time; where one raises, the others are cancelled first.
+
+    A stop cancels nothing: the others end by themselves, and calls in flight, which are paid for, are still recorded.
+    """
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         return await asyncio.gather(*tasks)
+    except JudgingStoppedError:
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for unstored in (outcome for outcome in outcomes if isinstance(outcome, StoreError)):
+            raise unstored from None
+        raise
     except BaseException:
         for task in tasks:
             task.cancel()

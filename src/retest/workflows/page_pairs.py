@@ -98,9 +98,18 @@ def case_entry(pair: Pair, case_id: str, case: Case | None, changes: Sequence[Ca
         before=before,
         after=after,
         states={change.metric: change.label for change in changes},
-        differs=bool(before) and before != after,
+        differs=scores_differ(before, after),
         preview=preview_case(case),
     )
+
+
+def scores_differ(before: Mapping[str, float | None], after: Mapping[str, float | None]) -> bool:
+    """Return whether a metric that scored both sides scored them otherwise.
+
+    What stands on one side only, such as a person's review, tells nothing of the answers.
+    """
+    both = before.keys() & after.keys()
+    return any(before[name] != after[name] for name in both if before[name] is not None and after[name] is not None)
 
 
 def _values(pair: Pair, case_id: str) -> Mapping[str, float | None]:
