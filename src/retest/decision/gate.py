@@ -233,6 +233,10 @@ def _limit_reasons(limit: LimitResult, policy: GatePolicy) -> Iterator[GateReaso
     if limit.judgement == "pass":
         return
     side = "at least" if limit.limit == "min" else "at most"
+    if limit.mean is None:  # nothing was tested, which is no pass whatever the policy
+        message = f"limit: the mean must be {side} {_number(limit.value)}, and no answer has a score"
+        yield GateReason(kind="not_comparable", message=message, blocking=True, arm=limit.arm, metric=limit.metric)
+        return
     what = f"the mean must be {side} {_number(limit.value)} and is {_number(limit.mean)}"
     if limit.judgement == "fail":
         yield GateReason(kind="limit", message=f"limit: {what}", blocking=True, arm=limit.arm, metric=limit.metric)
