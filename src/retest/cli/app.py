@@ -14,11 +14,11 @@ import typer
 from retest.errors import ExitCode, Problem, RetestError
 
 # In the order of `retest --help`. A module has `command`, and `NAME` where that differs from the module's own; or, for
-# a command with subcommands, `COMMANDS` and `HELP`.
+# a command with subcommands, `COMMANDS` and `HELP` (and `DEFAULT`, what it does without a subcommand).
 _PANELS: dict[str, tuple[str, ...]] = {
     "Start": ("init", "check", "plan", "run"),
     "Decide": ("gate", "baseline", "compare", "bisect", "aa", "judge", "waive"),
-    "Look": ("view", "diff", "show", "rescore", "report", "runs", "search", "export"),
+    "Look": ("view", "diff", "show", "review", "rescore", "report", "runs", "search", "export"),
     "Write": ("try_prompt", "render", "metrics", "schema"),
     "Keep": ("tag", "delete", "gc", "doctor"),
 }
@@ -44,17 +44,34 @@ def build_app() -> typer.Typer:
         for name in modules:
             module = import_module(f"retest.cli.{name}")
             if hasattr(module, "COMMANDS"):
-                app.add_typer(_group(module.COMMANDS, module.HELP), name=name, rich_help_panel=panel)
+                group = _group(module.COMMANDS, module.HELP, getattr(module, "DEFAULT", None))
+                app.add_typer(group, name=name, rich_help_panel=panel)
             else:
                 app.command(getattr(module, "NAME", name), rich_help_panel=panel)(_guarded(module.command))
     return app
 
 
-def _group(commands: Mapping[str, Callable[..., ExitCode | None]], text: str) -> typer.Typer:
-    group = typer.Typer(help=text, no_args_is_help=True, rich_markup_mode="rich")
+def _group(
+    commands: Mapping[str, Callable[..., ExitCode | None]], text: str, default: Callable[..., ExitCode | None] | None
+) -> typer.Typer:
+    """Return a command with subcommands; `default` is what it does without one, else it shows its help."""
+    group = typer.Typer(help=text, no_args_is_help=default is None, rich_markup_mode="rich")
+    if default is not None:
+        group.callback(invoke_without_command=True, help=text)(_guarded_default(default))
     for name, command in commands.items():
         group.command(name)(_guarded(command))
     return group
+
+
+def _guarded_default(default: Callable[..., ExitCode | None]) -> Callable[..., None]:
+    guarded = _guarded(default)
+
+    @functools.wraps(default)
+    def run(context: typer.Context, *args: object, **kwargs: object) -> None:
+        if context.invoked_subcommand is None:
+            guarded(context, *args, **kwargs)
+
+    return run
 
 
 def _print_version(value: bool) -> None:

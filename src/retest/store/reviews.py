@@ -23,6 +23,7 @@ from retest.domain.review import (
     ReviewContent,
     ReviewRevision,
     ReviewScale,
+    ReviewSubject,
 )
 from retest.errors import Problem, UsageError
 from retest.store.engine import Database
@@ -135,6 +136,18 @@ class StoredReviews:
         if len(exact or found) == 1:
             return (exact or found)[0]
         raise _unknown_review(name, [review.review_id for review in found])
+
+    def existing(self, subject: ReviewSubject, reviewer: str) -> Review | None:
+        """Return what this person has said of an answer (or of two in this order), None where nothing.
+
+        Raises:
+            UsageError: there is no such answer.
+        """
+        with self._database.reading() as connection:
+            key = sample_key(connection, subject.sample)[1]
+            other = None if subject.other is None else sample_key(connection, subject.other)[1]
+            found = load_reviews(connection, reviews.c.review_id == encode_text(review_id(key, other, reviewer)))
+        return next(iter(found), None)
 
     def find(self, wanted: ReviewFilter | None = None) -> list[Review]:
         """Return the reviews that fulfil every condition, in the order in which they were begun.
