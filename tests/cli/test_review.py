@@ -7,7 +7,9 @@ import io
 import json
 import os
 import pty
+import re
 import select
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -23,21 +25,36 @@ ANSWER = {"name": "answer", "metric": "exact_match"}
 ASKED = {"name": "親切さ", "metric": "review", "dimension": "nice"}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """Return a project with two runs, the first the baseline; the second answers two cases otherwise."""
-    project = Project(tmp_path)
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with two runs, the first the baseline; the second answers two cases otherwise."""
+    project = Project(tmp_path_factory.mktemp("two-runs"))
     run_version(project, right_answers(ROWS, 2), ROWS, metrics=[ANSWER])
     assert project.run("baseline", "set", "latest").code == 0
     changed = {**right_answers(ROWS, 2), "c00": ["=返品です", "=返品です"], "c01": ["billing!", "billing"]}
     run_version(project, changed, ROWS, metrics=[ANSWER])
-    return project
+    return project.root
+
+
+@pytest.fixture
+def project(two_runs: Path, tmp_path: Path) -> Project:
+    """Return a project of one's own with the two runs."""
+    shutil.copytree(two_runs, tmp_path / "project")
+    return Project(tmp_path / "project")
 
 
 def add(project: Project, case: str, *said: str, reviewer: str = "佐藤", run: str = "latest") -> Result:
     done = project.run("review", "add", run, "--case", case, "--reviewer", reviewer, *said)
     assert done.code == 0, done.err
     return done
+
+
+def take_in(project: Project, said: dict[str, dict[str, Any]], reviewer: str = "佐藤") -> None:
+    """Import a review of the first sample of each case of the latest run."""
+    rows = [{"case_id": case, "sample_index": 0, "reviewer": reviewer, **each} for case, each in said.items()]
+    project.write_rows("said.jsonl", rows)
+    done = project.run("review", "import", "said.jsonl", "--run", "latest")
+    assert done.code == 0, done.err
 
 
 def listed(project: Project, *args: str) -> list[dict[str, Any]]:
@@ -187,33 +204,32 @@ def test_a_blind_file_names_no_version_and_finds_its_way_back(project: Project) 
     assert all(review["revisions"][0]["blind"] for review in listed(project))
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"label": "fine"}, "'fine' is no label"),
-        ({"case_id": "c99"}, "no case 'c99'"),
-        ({"sample_index": 9}, "sample 9 of case c00"),
-        ({"sample_index": "x"}, "no number of a sample"),
-        ({"run": "r-none"}, "no run has the id"),
-        ({"reviewer": None}, "names no reviewer"),
-        ({"scores": {"nice": 3}}, "has no scale yet"),
-        ({"scores": {"nice": 9}, "scales": {"nice": "1-5"}}, "outside its scale 1-5"),
-        ({"answer": "something else"}, "shows another answer"),
-        ({"at": "yesterday"}, "`at` is no time"),
-        ({"code": "ZZZZZ"}, "under the code 'ZZZZZ'"),
-    ],
+WRONG: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"label": "fine"}, "'fine' is no label"),
+    ({"case_id": "c99"}, "no case 'c99'"),
+    ({"sample_index": 9}, "sample 9 of case c00"),
+    ({"sample_index": "x"}, "no number of a sample"),
+    ({"run": "r-none"}, "no run has the id"),
+    ({"reviewer": None}, "names no reviewer"),
+    ({"scores": {"nice": 3}}, "has no scale yet"),
+    ({"scores": {"good": 9}, "scales": {"good": "1-5"}}, "outside its scale 1-5"),
+    ({"answer": "something else"}, "shows another answer"),
+    ({"at": "yesterday"}, "`at` is no time"),
+    ({"code": "ZZZZZ"}, "under the code 'ZZZZZ'"),
 )
-def test_a_wrong_row_is_named_by_its_line_and_nothing_is_kept(
-    project: Project, change: dict[str, Any], said: str
-) -> None:
-    """Line 2 of the file; line 1 alone would have been sound."""
+
+
+def test_wrong_rows_are_named_by_their_lines_and_nothing_is_kept(project: Project) -> None:
+    """All at once; line 1 alone would have been sound."""
     run = project.run("runs", "--json").json["runs"][0]["run"]
     sound = {"run": run, "arm": "ask/model", "case_id": "c00", "sample_index": 0, "reviewer": "mori", "label": "bad"}
-    project.write_rows("r.jsonl", [sound, {**sound, **change}])
+    project.write_rows("r.jsonl", [sound, *({**sound, **change} for change, _ in WRONG)])
     done = project.run("review", "import", "r.jsonl")
     assert done.code == 2
-    assert said in " ".join(done.err.split())
-    assert "r.jsonl:2" in done.err
+    by_line = dict(re.findall(r"error: (.*?)\n\s+r\.jsonl:(\d+)", done.err, re.DOTALL))
+    named = {int(line): " ".join(message.split()) for message, line in by_line.items()}
+    assert sorted(named) == list(range(2, len(WRONG) + 2)), done.err
+    assert [said for line, (_, said) in enumerate(WRONG, start=2) if said not in named[line]] == []
     assert listed(project) == []
 
 
@@ -231,12 +247,11 @@ def test_rows_of_another_run_are_taken_for_the_run_that_is_named(project: Projec
 
 def test_agreement_of_reviewers(project: Project) -> None:
     """Equal labels are exact; one reviewer alone is nothing to judge."""
-    for number in range(6):
-        add(project, f"c0{number}", "--label", "good" if number % 2 else "bad")
+    take_in(project, {f"c0{number}": {"label": "good" if number % 2 else "bad"} for number in range(6)})
     alone = project.run("review", "agreement")
     assert (alone.code, "review-no-agreement" in alone.err) == (5, True)
-    for number in range(6):
-        add(project, f"c0{number}", "--label", "good" if number in {1, 3} else "bad", reviewer="mori")
+    labels = {f"c0{number}": {"label": "good" if number in {1, 3} else "bad"} for number in range(6)}
+    take_in(project, labels, reviewer="mori")
     found = project.run("review", "agreement", "--json").json["dimensions"]["label"]
     (pair,) = found["pairs"]
     assert (found["shared"], pair["exact"][0], round(pair["kappa"][0], 3)) == (6, round(5 / 6, 16), 0.667)
@@ -332,13 +347,11 @@ def test_a_gate_uses_reviews_of_the_same_answers(project: Project) -> None:
     answers = right_answers(ROWS, 2)
     gate = {"max_error_rate": 1.0, "metrics": {"親切さ": {"min": 4}}}
     run_version(project, answers, ROWS, metrics=[ANSWER, ASKED], gate=gate)
-    for number in range(8):
-        add(project, f"c0{number}", "--score", "nice=5", "--scale", "nice=1-5")
+    take_in(project, {row["id"]: {"scores": {"nice": 5}, "scales": {"nice": "1-5"}} for row in ROWS})
     assert project.run("baseline", "set", "latest").code == 0
     passed = project.run("gate", "evals/teams.yaml", "--json")
     assert passed.code == 0, passed.out
-    for number in range(8):
-        add(project, f"c0{number}", "--score", "nice=1")
+    take_in(project, {row["id"]: {"scores": {"nice": 1}} for row in ROWS})
     failed = project.run("gate", "evals/teams.yaml", "--json")
     assert failed.code == 1
     assert any(reason["metric"] == "親切さ" and reason["kind"] == "limit" for reason in reasons(failed))
