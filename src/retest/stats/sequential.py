@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retest.stats.boundaries import boundaries
-from retest.stats.bounds import guarded_bounds
+from retest.stats.bounds import Bounds, guarded_bounds
 from retest.stats.intervals import cluster_index, unit_totals
 from retest.stats.pairs import PairedScores, paired_scores
+from retest.stats.sample_weights import needed_samples
+from retest.stats.sequential_design import (
+    baseline_schedule,
+    call_schedule,
+    case_order,
+    information_times,
+    nominal_levels,
+)
 from retest.stats.several_metrics import check_alpha, holm
 from retest.stats.single_cases import single_case_test, smallest_p
 from retest.stats.suite_test import relabelling_test, sign_flip_test
@@ -22,6 +29,11 @@ Outcome: TypeAlias = Literal["fail", "pass", "continue", "inconclusive"]
 MetricVerdict: TypeAlias = Literal["regressed", "not_worse", "undecided"]
 CaseScores: TypeAlias = Sequence[Sequence[float | None]] | NDArray[np.float64]
 
+T = TypeVar("T")
+
+_ALPHAS = (1e-7, 1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.02, 0.035, 0.07, 0.1, 0.14, 0.2, 0.3, 0.45, 0.6, 0.8, 0.99)
+"""Where overall p-values are computed; between them they are interpolated."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricLook:
@@ -29,9 +41,11 @@ class MetricLook:
 
     Attributes:
         verdict: ``regressed`` blocks; ``not_worse`` stands once it is reached.
-        p_worse: the suite's test; p_adjusted: after Holm over the metrics, compared with the look's level.
+        p_worse, p_better: the suite's test; p_adjusted: p_worse after Holm over the metrics, compared with the look's
+            level.
         p_cases: the single-case channel, judged at the stop only; None before, and where single cases cannot fire.
-        lower: guarded bound of the mean change at this look's level.
+        p_cases_adjusted: the same after Holm over the metrics, compared with the part of alpha for single cases.
+        lower, upper: guarded bounds of the mean change at the look's level for "not worse".
         delta: mean change over the cases touched so far.
     """
 
@@ -41,6 +55,9 @@ class MetricLook:
     p_adjusted: float
     p_cases: float | None
     lower: float | None
+    p_better: float = 1.0
+    p_cases_adjusted: float | None = None
+    upper: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +70,7 @@ class LookDecision:
         level: nominal one-sided p at which this look may reject.
         n_cases: cases touched so far.
         calls: the candidate's samples seen so far, and calls_planned: those of the full design.
-        metrics: by name.
+        metrics: by name; one without a case on both sides so far is left out.
     """
 
     outcome: Outcome
@@ -108,12 +125,15 @@ class SequentialGate:
         alpha: one-sided error rate, over all looks, metrics and channels.
         looks: at equal shares of the calls.
         seed: of the case order and of the tests' draws.
-        width: of the metrics' scales, one for all or by name; None where unbounded.
+        width: of the metrics' scales, one for all or by name; None where unbounded. Widened where the scores span more.
         case_share: the part of alpha for single cases.
         growing_baseline: the baseline's cases have as many samples as the schedule says, up to `k_baseline`.
         clusters: one label a case where cases share a source.
         n_comparisons: gates of which any may fail the whole: alpha is divided among them for "regressed", while all of
             them must show "not worse", which needs no correction.
+        aggregate: what the samples of a case come to, one for all or by name; as for `retest.compare`.
+        deciding: metrics whose regression fails, and which must be not worse to pass; None for all. The others are
+            judged and corrected for all the same.
 
     Raises:
         ValueError: for numbers that no design has.
@@ -135,6 +155,8 @@ class SequentialGate:
         growing_baseline: bool = False,
         clusters: Sequence[Hashable] | None = None,
         n_comparisons: int = 1,
+        aggregate: str | Mapping[str, str] = "mean",
+        deciding: Collection[str] | None = None,
     ) -> None:
         check_alpha(alpha)
         stored = [k_baseline] * n_cases if isinstance(k_baseline, int) else list(k_baseline)
@@ -146,27 +168,34 @@ class SequentialGate:
         if not names or len(set(names)) < len(names):
             raise ValueError(f"a sequential gate needs metrics with different names, not {names}")
         self.metrics = tuple(names)
-        self.case_order = tuple(np.random.default_rng(seed).permutation(n_cases).tolist())
-        self.schedule = _schedule(self.case_order, k, looks)
-        self._baseline_schedule = _baseline_schedule(self.schedule, stored, growing=growing_baseline)
-        self.information_times = _information_times(self.schedule, self._baseline_schedule)
+        self.case_order = case_order(n_cases, seed)
+        self.schedule = call_schedule(self.case_order, k, looks)
+        self._baseline_schedule = baseline_schedule(self.schedule, stored, growing=growing_baseline)
+        self.information_times = information_times(self.schedule, self._baseline_schedule)
         self._clusters = None if clusters is None else cluster_index(clusters, n_cases)
-        self._margins = _by_name(margin, self.metrics)
-        self._widths = _by_name(width, self.metrics)
+        self._margins = _by_name(margin, self.metrics, None)
+        self._widths = _by_name(width, self.metrics, None)
+        self._aggregates = _by_name(aggregate, self.metrics, "mean")
+        self._deciding = frozenset(self.metrics if deciding is None else deciding)
         own = alpha / n_comparisons
-        fires = clusters is None and smallest_p(max(stored), k) <= own * case_share
+        least = min(_smallest_p(max(stored), k, name) for name in set(self._aggregates.values()))
+        fires = clusters is None and least <= own * case_share
+        self._alpha = alpha
+        self._tables: dict[tuple[int, float], tuple[list[float], list[float]]] = {}
         self._case_alpha = own * case_share if fires else 0.0
-        self._suite_share = 1 - case_share if fires else 1.0
+        self.case_share = case_share if fires else 0.0
         self._n_comparisons = n_comparisons
         self._seed = seed
-        self.levels = _levels(self.information_times, own - self._case_alpha)
-        self.pass_levels = _levels(self.information_times, alpha)
+        self.levels = nominal_levels(self.information_times, own - self._case_alpha)
+        self.pass_levels = nominal_levels(self.information_times, alpha)
 
     def step(
         self,
         look: int,
         baselines: Mapping[str, CaseScores] | Sequence[CaseScores],
         candidates: Mapping[str, CaseScores] | Sequence[CaseScores],
+        *,
+        single_cases: bool | None = None,
     ) -> LookDecision:
         """Judge the data after a look, counted from 0.
 
@@ -175,6 +204,9 @@ class SequentialGate:
             baselines: by metric (name, or in the order of the names), scores of each case in the order of the cases.
             candidates: the same for the candidate; samples beyond the look's schedule are not looked at. A case
                 without a sample on either side is left out; None is a missing sample.
+            single_cases: whether their channel is judged, which spends its share of alpha: None where this gate would
+                pass or end without them; of several gates that stop together, all judge them at that stop and none
+                before.
 
         Raises:
             ValueError: where the look, the metrics or the numbers of cases do not fit the design.
@@ -182,10 +214,14 @@ class SequentialGate:
         if not 0 <= look < len(self.schedule):
             raise ValueError(f"look {look} is not among the {len(self.schedule)} looks, which count from 0")
         scores_a, scores_b = self._named(baselines), self._named(candidates)
-        pairs = {name: self._touched(look, scores_a[name], scores_b[name]) for name in self.metrics}
+        found = {name: self._touched(look, name, scores_a[name], scores_b[name]) for name in self.metrics}
+        pairs = {name: touched for name, touched in found.items() if touched is not None}
+        if not pairs:
+            raise ValueError(f"no case has a sample on both sides at look {look}")
         metrics = self._judge(look, pairs)
         outcome = self._outcome(look, metrics)
-        if outcome in {"pass", "inconclusive"} and self._case_alpha > 0:
+        judged = outcome in {"pass", "inconclusive"} if single_cases is None else single_cases
+        if judged and self._case_alpha > 0:
             metrics = self._with_single_cases(look, pairs, metrics)
             outcome = self._outcome(look, metrics)
         return LookDecision(
@@ -207,25 +243,38 @@ class SequentialGate:
             raise ValueError(f"scores of {len(scores)} metrics, but the gate has {len(self.metrics)}")
         return dict(zip(self.metrics, scores, strict=True))
 
-    def overall_p(self, look: int, p: float) -> float:
+    def overall_p(self, look: int, p: float, *, share: float | None = None) -> float:
         """Return the least alpha at which a p-value of the suite's test would have been rejected at this look.
 
         The p-value of the whole design (the repeated p-value of Jennison & Turnbull 2000): compared with alpha, it says
         what the look's own p says compared with the look's level.
-        """
-        low, high = 0.0, 1.0
-        for _ in range(30):
-            middle = (low + high) / 2
-            alpha = middle * self._suite_share / self._n_comparisons
-            if _levels(self.information_times[: look + 1], alpha)[look] >= p:
-                high = middle
-            else:
-                low = middle
-        return high
 
-    def _touched(self, look: int, baseline: CaseScores, candidate: CaseScores) -> _Touched:
-        """Return the cases that have samples on both sides, both cut to the look's schedule."""
-        n_cases = len(self.case_order)
+        Args:
+            look: counted from 0.
+            p: after Holm over the metrics.
+            share: of alpha that the test has; None for that of "regressed". "Improved" has all of it.
+        """
+        share = 1 - self.case_share if share is None else share
+        if (look, share) not in self._tables:
+            self._tables[look, share] = self._overall_table(look, share)
+        levels, alphas = self._tables[look, share]
+        return float(np.exp(np.interp(np.log(max(p, levels[0])), np.log(levels), np.log(alphas))))
+
+    def _overall_table(self, look: int, share: float) -> tuple[list[float], list[float]]:
+        """Return the look's nominal levels, ascending, for designs of many alphas, the gate's own among them."""
+        times = self.information_times[: look + 1]
+        found: dict[float, float] = {}
+        for alpha in sorted({*_ALPHAS, self._alpha}):
+            level = nominal_levels(times, alpha * share / self._n_comparisons)[look]
+            if level > max(found, default=0.0):
+                found[level] = alpha
+        if max(found, default=0.0) < 1:
+            found[1.0] = 1.0
+        return list(found), list(found.values())
+
+    def _touched(self, look: int, name: str, baseline: CaseScores, candidate: CaseScores) -> _Touched | None:
+        """Return the cases with enough samples on both sides, both cut to the look's schedule; None without any."""
+        n_cases, aggregate = len(self.case_order), self._aggregates[name]
         if not len(baseline) == len(candidate) == n_cases:
             raise ValueError(f"the gate has {n_cases} cases, the scores {len(baseline)} and {len(candidate)}")
         cut = [
@@ -234,47 +283,58 @@ class SequentialGate:
                 zip(baseline, self._baseline_schedule[look], candidate, self.schedule[look], strict=True)
             )
         ]
-        kept = [(case, a, b) for case, a, b in cut if a and b]
+        needed = needed_samples(aggregate)
+        kept = [(case, a, b) for case, a, b in cut if min(len(a), len(b)) >= needed]
         if not kept:
-            raise ValueError(f"no case has a sample on both sides at look {look}")
+            return None
         clusters = None
         if self._clusters is not None:
             own = self._clusters[[case for case, _, _ in kept]]
             clusters = cluster_index(own.tolist(), len(kept))
-        return _Touched(pairs=paired_scores([a for _, a, _ in kept], [b for _, _, b in kept]), clusters=clusters)
+        pairs = paired_scores([a for _, a, _ in kept], [b for _, _, b in kept], aggregate)
+        return _Touched(pairs=pairs, clusters=clusters)
 
     def _judge(self, look: int, pairs: Mapping[str, _Touched]) -> dict[str, MetricLook]:
-        p_worse = [pair.tails(self._seed + look).low for pair in pairs.values()]
-        adjusted = holm(p_worse).tolist()
+        tails = {name: pair.tails(self._seed + look) for name, pair in pairs.items()}
+        adjusted = self._holm({name: tail.low for name, tail in tails.items()})
         return {
-            name: self._metric_look(look, name, pairs[name], (p, p_adjusted))
-            for name, p, p_adjusted in zip(self.metrics, p_worse, adjusted, strict=True)
+            name: self._metric_look(look, name, pair, (tails[name], adjusted[name])) for name, pair in pairs.items()
         }
 
-    def _metric_look(self, look: int, name: str, pair: _Touched, p_values: tuple[float, float]) -> MetricLook:
+    def _holm(self, p_values: Mapping[str, float]) -> dict[str, float]:
+        """Return p-values adjusted over all metrics of the design; one without a case yet cannot reject, and counts."""
+        adjusted = holm([p_values.get(name, 1.0) for name in self.metrics]).tolist()
+        return dict(zip(self.metrics, adjusted, strict=True))
+
+    def _metric_look(self, look: int, name: str, pair: _Touched, p_values: tuple[Tails, float]) -> MetricLook:
+        tails, p_adjusted = p_values
         units = unit_totals(pair.pairs.deltas, None if pair.clusters is None else pair.clusters.tolist())
         # A look without new information has level 0: it can show nothing.
         level = self.pass_levels[look]
-        lower = guarded_bounds(units, level=1 - level, width=self._widths[name]).lower if level > 0 else None
+        bounds = Bounds(lower=None, upper=None)
+        if level > 0:
+            bounds = guarded_bounds(units, level=1 - level, width=_widened(self._widths[name], pair.pairs))
         margin = self._margins[name]
-        not_worse = margin is not None and lower is not None and lower > -margin
+        not_worse = margin is not None and bounds.lower is not None and bounds.lower > -margin
         verdict: MetricVerdict = "not_worse" if not_worse else "undecided"
-        if 0 < p_values[1] <= self.levels[look] and not not_worse:
+        if 0 < p_adjusted <= self.levels[look] and not not_worse:
             verdict = "regressed"
         return MetricLook(
             verdict=verdict,
             delta=units.mean,
-            p_worse=p_values[0],
-            p_adjusted=p_values[1],
+            p_worse=tails.low,
+            p_adjusted=p_adjusted,
             p_cases=None,
-            lower=lower,
+            lower=bounds.lower,
+            p_better=tails.high,
+            upper=bounds.upper,
         )
 
     def _outcome(self, look: int, metrics: Mapping[str, MetricLook]) -> Outcome:
-        verdicts = {metric.verdict for metric in metrics.values()}
+        verdicts = [metrics[name].verdict if name in metrics else "undecided" for name in self._deciding]
         if "regressed" in verdicts:
             return "fail"
-        if verdicts == {"not_worse"}:
+        if verdicts and set(verdicts) == {"not_worse"}:
             return "pass"
         return "inconclusive" if look == len(self.schedule) - 1 else "continue"
 
@@ -282,63 +342,35 @@ class SequentialGate:
         self, look: int, pairs: Mapping[str, _Touched], metrics: Mapping[str, MetricLook]
     ) -> dict[str, MetricLook]:
         """Return the metrics with the single-case channel judged, at its own share of alpha; Holm over the metrics."""
-        p_cases = [single_case_test(pairs[name].pairs, seed=self._seed + look).p for name in self.metrics]
-        judged: dict[str, MetricLook] = {}
-        for name, p, p_adjusted in zip(self.metrics, p_cases, holm(p_cases).tolist(), strict=True):
-            verdict = "regressed" if p_adjusted <= self._case_alpha else metrics[name].verdict
-            judged[name] = replace(metrics[name], p_cases=p, verdict=verdict)
-        return judged
+        p_cases = {name: single_case_test(pair.pairs, seed=self._seed + look).p for name, pair in pairs.items()}
+        adjusted = self._holm(p_cases)
+        return {
+            name: replace(
+                metrics[name],
+                p_cases=p,
+                p_cases_adjusted=adjusted[name],
+                verdict="regressed" if adjusted[name] <= self._case_alpha else metrics[name].verdict,
+            )
+            for name, p in p_cases.items()
+        }
+
+
+def _smallest_p(k_baseline: int, k: int, aggregate: str) -> float:
+    return 1.0 if min(k_baseline, k) < needed_samples(aggregate) else smallest_p(k_baseline, k, aggregate)
 
 
 def _present(samples: Sequence[float | None]) -> list[float]:
     return [score for score in samples if score is not None]
 
 
-def _by_name(given: float | Mapping[str, float | None] | None, names: Sequence[str]) -> Mapping[str, float | None]:
+def _by_name(given: T | Mapping[str, T], names: Sequence[str], default: T) -> Mapping[str, T]:
     if isinstance(given, Mapping):
-        return {name: given.get(name) for name in names}
+        return {name: given.get(name, default) for name in names}
     return dict.fromkeys(names, given)
 
 
-def _schedule(case_order: Sequence[int], k: int, looks: int) -> tuple[tuple[int, ...], ...]:
-    """Return samples per case after each look: breadth first along the case order, at equal shares of the calls."""
-    n_cases = len(case_order)
-    schedule = []
-    for look in range(1, looks + 1):
-        full, rest = divmod(round(look / looks * n_cases * k), n_cases)
-        counts = [full] * n_cases
-        for case in case_order[:rest]:
-            counts[case] += 1
-        schedule.append(tuple(counts))
-    return tuple(schedule)
-
-
-def _baseline_schedule(
-    schedule: Sequence[Sequence[int]], stored: Sequence[int], *, growing: bool
-) -> tuple[tuple[int, ...], ...]:
-    """Return the baseline's samples per case at each look: all that are stored, or as many as the candidate has."""
-    if not growing:
-        return (tuple(stored),) * len(schedule)
-    return tuple(tuple(min(pair) for pair in zip(counts, stored, strict=True)) for counts in schedule)
-
-
-def _information_times(schedule: Sequence[Sequence[int]], baseline: Sequence[Sequence[int]]) -> tuple[float, ...]:
-    """Return V_full / V_look: V is the sampling variance of the mean change over touched cases, up to a factor."""
-
-    def variance(look: int) -> float:
-        pairs = zip(baseline[look], schedule[look], strict=True)
-        touched = [1 / before + 1 / after for before, after in pairs if before and after]
-        return sum(touched) / len(touched) ** 2 if touched else float("inf")
-
-    full = variance(-1)
-    times = [full / variance(look) for look in range(len(schedule))]
-    # Few cases with unequal numbers may lose information by the next case: no look knows less than the one before.
-    return tuple(np.maximum.accumulate(np.minimum(times, 1.0)).tolist())
-
-
-def _levels(information_times: Sequence[float], alpha: float) -> tuple[float, ...]:
-    """Return the nominal level of each look; one before the first sample has none."""
-    empty = sum(time <= 0 for time in information_times)
-    if not 0 < alpha < 1:
-        return (max(0.0, min(1.0, alpha)),) * len(information_times)
-    return (0.0,) * empty + tuple(boundaries(information_times[empty:], alpha).tolist())
+def _widened(width: float | None, pairs: PairedScores) -> float | None:
+    if width is None:
+        return None
+    ends = [extreme for run in (pairs.first, pairs.second) for extreme in (run.lowest.min(), run.highest.max())]
+    return max(width, float(max(ends) - min(ends)))
