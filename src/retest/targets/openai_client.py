@@ -1,7 +1,9 @@
 """One connection to an OpenAI-compatible endpoint through the `openai` package: posts JSON, reports failures as data.
 
-The package's low-level ``post`` is used with bytes in and the raw response out: its typed layer costs three times the
-processor time per call, and would hide fields that compatible servers add. Its own retries are off.
+Bytes go in and the raw response comes out: the package's typed layer costs three times the processor time per call, and
+would hide fields that compatible servers add. Its own retries are off. Calls take the short way of `openai_wire`, where
+the package builds each kind of request once; what that way does not know (streams, proxies, redirects) goes through the
+package's low-level ``post`` over its aiohttp transport.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
-LARGEST_RESPONSE = 64 * 2**20  # bytes; an answer beyond it is a fault, and would be held in memory
+    from retest.targets.openai_wire import MakeClient, Reply
+
 _IDLE_S = 4.0  # common servers hang up after 5: a call on a connection just closed would fail for nothing
 
 
@@ -50,35 +53,40 @@ class Answer:
     request_id: str | None = None
 
 
-class _ResponseTooLargeError(Exception):
-    pass
-
-
 class Connection:
-    """Posts to one endpoint over pooled connections. Failures are returned, never raised."""
+    """Posts to one endpoint over pooled connections. Failures are returned, never raised.
 
-    def __init__(self, client: AsyncOpenAI, endpoint: Endpoint, scrubber: Scrubber) -> None:
-        self._client = client
+    Args:
+        make_client: makes the package's client of the endpoint over a given HTTP client.
+        endpoint: where to connect.
+        scrubber: takes credentials out of messages.
+    """
+
+    def __init__(self, make_client: MakeClient, endpoint: Endpoint, scrubber: Scrubber) -> None:
+        from retest.targets.openai_wire import Wire, goes_through_a_proxy
+
+        self._make_client = make_client
         self._headers = _request_headers(endpoint)
         self._endpoint = endpoint
         self._scrubber = scrubber
+        self._client: AsyncOpenAI | None = None
+        self._wire = Wire(make_client, self._headers, concurrency=endpoint.concurrency, idle_s=_IDLE_S)
+        self._is_direct = not goes_through_a_proxy()
 
     async def post(self, path: str, body: Mapping[str, JsonValue]) -> Answer | CallError:
         """Return the parsed answer to one request, or the error; raises only on cancellation."""
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._endpoint.timeout_s):
-                response = await self._send(path, body)
-                content = await _read(response)
+                reply = await self._exchange(path, dump_json(body))
         except Exception as error:  # noqa: BLE001 - every failure of a call is data
             return self._failure(error)
-        latency_ms = (time.perf_counter() - started) * 1000
-        return self._parse(response, content, latency_ms)
+        return self._parse(reply, (time.perf_counter() - started) * 1000)
 
     async def events(self, path: str, body: Mapping[str, JsonValue]) -> AsyncIterator[Any | CallError]:
         """Yield the parsed server-sent events of one request; an error is the last item."""
         try:
-            response = await self._send(path, body)
+            response = await self._send(path, dump_json(body))
             async for event in _events(response):
                 yield event
         except Exception as error:  # noqa: BLE001 - every failure of a call is data
@@ -86,31 +94,47 @@ class Connection:
 
     async def aclose(self) -> None:
         """Close the connections; may be called twice."""
-        await self._client.close()
+        await self._wire.aclose()
+        if self._client is not None:
+            await self._client.close()
 
-    async def _send(self, path: str, body: Mapping[str, JsonValue]) -> httpx2.Response:
+    async def _exchange(self, path: str, body: bytes) -> Reply:
+        reply = await self._wire.post(path, body) if self._is_direct else None
+        return await self._exchange_by_the_package(path, body) if reply is None else reply
+
+    async def _exchange_by_the_package(self, path: str, body: bytes) -> Reply:
+        """Return the answer by the long way, which knows proxies and redirects; calls to come take it too."""
+        from retest.targets.openai_wire import Reply, read_decoded
+
+        self._is_direct = False
+        response = await self._send(path, body)
+        return Reply(status=response.status_code, headers=response.headers, content=await read_decoded(response))
+
+    async def _send(self, path: str, body: bytes) -> httpx2.Response:
         import httpx2
 
+        if self._client is None:
+            self._client = self._make_client(_http_client(self._endpoint))
         # As a stream, so that the size of the body can be watched while it arrives.
         return await self._client.post(
             path,
             cast_to=httpx2.Response,
-            content=dump_json(body),
+            content=body,
             options={"headers": self._headers},
             stream=True,
             stream_cls=None,
         )
 
-    def _parse(self, response: httpx2.Response, content: bytes, latency_ms: float) -> Answer | CallError:
-        kind = response.headers.get("content-type", "no content type")
-        if not content.strip():
-            return bad_response("the server answered with an empty body", status=response.status_code)
+    def _parse(self, reply: Reply, latency_ms: float) -> Answer | CallError:
+        if not reply.content.strip():
+            return bad_response("the server answered with an empty body", status=reply.status)
         try:
-            data = parse_json(content)
+            data = parse_json(reply.content)
         except ValueError:
-            shown = self._scrubber.scrub(shorten(content[:200].decode("utf-8", "replace")))
-            return bad_response(f"the server's answer is no JSON ({kind}): {shown}", status=response.status_code)
-        return Answer(data=data, latency_ms=latency_ms, request_id=response.headers.get("x-request-id"))
+            kind = reply.headers.get("content-type", "no content type")
+            shown = self._scrubber.scrub(shorten(reply.content[:200].decode("utf-8", "replace")))
+            return bad_response(f"the server's answer is no JSON ({kind}): {shown}", status=reply.status)
+        return Answer(data=data, latency_ms=latency_ms, request_id=reply.headers.get("x-request-id"))
 
     def _failure(self, error: Exception) -> CallError:
         found = describe_failure(error, self._endpoint)
@@ -123,17 +147,20 @@ class Connection:
 
 def describe_failure(error: Exception, endpoint: Endpoint) -> CallError:
     """Return what an exception of the client library means."""
+    import aiohttp
     import httpx2
     import openai
 
+    from retest.targets.openai_wire import LARGEST_RESPONSE, ResponseTooLargeError
+
     if isinstance(error, openai.APIStatusError):
         return _refusal(error, endpoint)
-    if isinstance(error, _ResponseTooLargeError):
+    if isinstance(error, ResponseTooLargeError):
         return replace(bad_response(f"the answer is larger than {LARGEST_RESPONSE >> 20} MB"), retryable=False)
     if isinstance(error, TimeoutError):
         message = f"no answer from {endpoint.shown_url} within {endpoint.timeout_s:g} s"
         return CallError(kind="timeout", message=message, retryable=True)
-    if isinstance(error, openai.APIConnectionError | httpx2.HTTPError | OSError):
+    if isinstance(error, openai.APIConnectionError | httpx2.HTTPError | aiohttp.ClientError | OSError):
         return _connection_error(error, endpoint)
     return CallError(kind="bad_request", message=f"the request could not be sent: {type(error).__name__}: {error}")
 
@@ -170,19 +197,6 @@ def _causes(error: BaseException) -> list[BaseException]:
     return chain
 
 
-async def _read(response: httpx2.Response) -> bytes:
-    """Return the decoded body, up to the limit."""
-    content = bytearray()
-    try:
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > LARGEST_RESPONSE:
-                raise _ResponseTooLargeError
-    finally:
-        await response.aclose()
-    return bytes(content)
-
-
 async def _events(response: httpx2.Response) -> AsyncIterator[Any]:
     """Yield the JSON of each ``data:`` line; lines end at LF alone, for U+2028 may stand inside a text."""
     pending = b""
@@ -208,7 +222,7 @@ def _request_headers(endpoint: Endpoint) -> dict[str, Any]:
     return headers
 
 
-def http_client(endpoint: Endpoint) -> httpx2.AsyncClient:
+def _http_client(endpoint: Endpoint) -> httpx2.AsyncClient:
     """Return a client over aiohttp with one pooled connection per concurrent call."""
     import httpx2
     from openai import DefaultAioHttpClient
@@ -230,27 +244,32 @@ def timeout(endpoint: Endpoint) -> httpx2.Timeout:
 
 async def _limit_body(response: httpx2.Response) -> None:
     """Refuse a body that announces too large a size; error bodies are read whole by the library."""
+    from retest.targets.openai_wire import LARGEST_RESPONSE, ResponseTooLargeError
+
     length = response.headers.get("content-length", "")
     if length.isdigit() and int(length) > LARGEST_RESPONSE:
         await response.aclose()
-        raise _ResponseTooLargeError
+        raise ResponseTooLargeError
 
 
 def connect(endpoint: Endpoint, scrubber: Scrubber) -> Connection:
     """Return a connection to an endpoint that takes a bearer key, or none."""
     from openai import AsyncOpenAI
 
-    client = AsyncOpenAI(
-        api_key=endpoint.api_key or "none",
-        base_url=endpoint.base_url,
-        organization=endpoint.organization or "",
-        project=endpoint.project or "",
-        timeout=timeout(endpoint),
-        max_retries=0,
-        default_headers=endpoint.headers,
-        http_client=http_client(endpoint),
-    )
-    # Given as "" above, for None would make the library read the process's environment on its own.
-    client.organization = endpoint.organization
-    client.project = endpoint.project
-    return Connection(client, endpoint, scrubber)
+    def make_client(http_client: httpx2.AsyncClient) -> AsyncOpenAI:
+        client = AsyncOpenAI(
+            api_key=endpoint.api_key or "none",
+            base_url=endpoint.base_url,
+            organization=endpoint.organization or "",
+            project=endpoint.project or "",
+            timeout=timeout(endpoint),
+            max_retries=0,
+            default_headers=endpoint.headers,
+            http_client=http_client,
+        )
+        # Given as "" above, for None would make the library read the process's environment on its own.
+        client.organization = endpoint.organization
+        client.project = endpoint.project
+        return client
+
+    return Connection(make_client, endpoint, scrubber)
