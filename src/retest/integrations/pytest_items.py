@@ -10,20 +10,27 @@ from typing import Any
 import pytest
 
 from retest.errors import RetestError
+from retest.integrations.pytest_names import GATE, item_names
 from retest.integrations.pytest_session import SuiteSession
 from retest.report.escape import one_line
-from retest.workflows.check import check_suites
-
-_NAME = 120  # characters of a case id in a node id
-_SECTIONS = ("prompt", "dataset", "target", "metrics", "preset")
+from retest.workflows.check import check_suites, recognise_suite, stands_with_suites
 
 
-def collect_suite(path: Path, parent: pytest.Collector) -> SuiteFile | None:
+class NoSuiteWarning(pytest.PytestWarning):
+    """A YAML file in the suites folder was passed over."""
+
+
+def collect_suite(path: Path, parent: pytest.Collector, session: SuiteSession) -> SuiteFile | None:
     """Return the collector of a suite, None for a file that is none or that stands in a folder put aside."""
-    explicit = parent.session.isinitpath(path)
-    if not explicit and (_is_aside(path, parent) or not _looks_like_suite(path)):
-        return None
-    return SuiteFile.from_parent(parent, path=path)
+    if not parent.session.isinitpath(path):
+        if _is_aside(path, parent):
+            return None
+        if not recognise_suite(path, session.workspace):
+            if stands_with_suites(path, session.workspace):
+                parent.warn(NoSuiteWarning(f"{_shown(path, parent)} is no suite; start the names of such files with _"))
+            return None
+    file: SuiteFile = SuiteFile.from_parent(parent, path=path, judge=session)
+    return file
 
 
 def _is_aside(path: Path, parent: pytest.Collector) -> bool:
@@ -36,40 +43,33 @@ def _is_aside(path: Path, parent: pytest.Collector) -> bool:
     return False
 
 
-def _looks_like_suite(path: Path) -> bool:
-    """Return whether at least two sections of a suite begin a line; what is wrong with them is said later."""
-    lines = path.read_text("utf-8-sig", "replace").splitlines()
-    found = {section for section in _SECTIONS for line in lines if line.startswith(section)}
-    return len(found) > 1
+def _shown(path: Path, node: pytest.Collector | pytest.Item) -> str:
+    return os.path.relpath(path, node.config.rootpath)
 
 
 class SuiteFile(pytest.File):
     """A suite file; its mistakes are errors of the collection, each with its place."""
 
+    def __init__(self, *, judge: SuiteSession, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._judge = judge
+
     def collect(self) -> Iterator[pytest.Item]:
         """Yield the cases, then the gate."""
-        session = self.config.pluginmanager.get_plugin("retest-suites")
-        assert isinstance(session, SuiteSession), "registered with --retest"  # noqa: S101 - tells the type checker
         try:
-            checked = check_suites([str(self.path)], session.workspace)
+            checked = check_suites([str(self.path)], self._judge.workspace)
         except RetestError as error:
             raise self.CollectError(str(error)) from error
         if checked.errors or not checked.suites:
             raise self.CollectError("\n".join(str(problem) for problem in checked.errors))
-        taken = {"gate"}
-        for case in checked.suites[0].cases:
-            name = _free_name(case.case_id, taken)
-            yield SuiteItem.from_parent(self, name=name, case_id=case.case_id, judge=session)
-        yield SuiteItem.from_parent(self, name="gate", case_id=None, judge=session)
-
-
-def _free_name(case_id: str, taken: set[str]) -> str:
-    base = one_line(case_id).replace("::", ":")[:_NAME] or "empty"
-    name, number = base, 2
-    while name in taken:
-        name, number = f"{base}#{number}", number + 1
-    taken.add(name)
-    return name
+        suite = checked.suites[0]
+        twin = self._judge.namesake(suite.name, self.path)
+        if twin is not None:
+            other = _shown(twin, self)
+            raise self.CollectError(f"two suites are called '{suite.name}', and their runs would mix: see {other}")
+        for name, case_id in item_names(case.case_id for case in suite.cases):
+            yield SuiteItem.from_parent(self, name=name, case_id=case_id, judge=self._judge)
+        yield SuiteItem.from_parent(self, name=GATE, case_id=None, judge=self._judge)
 
 
 class SuiteFailed(Exception):  # noqa: N818 - it is no mistake: a test that failed
@@ -100,7 +100,7 @@ class SuiteItem(pytest.Item):
         text = str(excinfo.value)
         why = next((line[1:].strip() for line in text.splitlines() if line.startswith("E ")), text.splitlines()[0])
         if shown.reprcrash is not None:
-            shown.reprcrash.path = os.path.relpath(self.path, self.config.rootpath)
+            shown.reprcrash.path = _shown(self.path, self)
             shown.reprcrash.lineno = 1
             shown.reprcrash.message = why
         return shown

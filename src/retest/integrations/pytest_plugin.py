@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+_PLUGIN = "retest-suites"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the plugin's options."""
@@ -19,10 +21,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register what collects and runs suites, where it is asked for."""
-    if config.getoption("retest"):
-        from retest.integrations.pytest_session import SuiteSession
+    if not config.getoption("retest"):
+        if config.getoption("retest_live") or config.getoption("retest_baseline"):
+            raise pytest.UsageError("--retest-live and --retest-baseline need --retest")
+        return
+    from retest.errors import RetestError
+    from retest.integrations.pytest_session import SuiteSession
 
-        config.pluginmanager.register(SuiteSession(config), "retest-suites")
+    try:
+        config.pluginmanager.register(SuiteSession(config), _PLUGIN)
+    except RetestError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -30,5 +39,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.suffix.lower() not in {".yaml", ".yml"} or not parent.config.getoption("retest"):
         return None
     from retest.integrations.pytest_items import collect_suite
+    from retest.integrations.pytest_session import SuiteSession
 
-    return collect_suite(file_path, parent)
+    session = parent.config.pluginmanager.get_plugin(_PLUGIN)
+    return collect_suite(file_path, parent, session) if isinstance(session, SuiteSession) else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from retest.domain.gate import GateReport
 from retest.domain.sample import CallError, MetricFailure
 from retest.domain.suite import Suite
 from retest.errors import RetestError
+from retest.integrations.pytest_names import item_names
 from retest.report.escape import one_line, visible
 from retest.report.verdict_text import OUTCOME_WORDS, blocks, case_change_text, headline, metric_sentence, reason_text
 from retest.workflows.check import check_suites
@@ -53,14 +54,21 @@ class SuiteVerdict:
         return asdict(self)
 
 
-def judge_suite(path: Path, job: GateJob) -> SuiteVerdict:
-    """Run and judge the suite in a file; what keeps it from being judged is a verdict too."""
+def judge_suite(path: Path, job: GateJob, only: Collection[str] | None = None) -> SuiteVerdict:
+    """Run and judge the suite in a file; what keeps it from being judged is a verdict too.
+
+    Args:
+        path: of the suite.
+        job: by what it is judged.
+        only: names of the items whose cases are run; None for all of them.
+    """
     try:
         # A project's own filters are for its own code: a warning of a library must not end a suite.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             checked = check_suites([str(path)], job.workspace)
             suite = checked.suites[0]
+            job = job if only is None else _narrowed(job, suite, only)
             report = gate_suite(
                 suite, job, lambda each: asyncio.run(run_suite(each, job.options, job.workspace)), lambda _: None
             )
@@ -70,6 +78,11 @@ def judge_suite(path: Path, job: GateJob) -> SuiteVerdict:
         reasons = "; ".join(reason.message for reason in report.reasons)
         return SuiteVerdict.unjudged(f"nothing to judge (exit 5): {reasons}\nto set one: retest baseline set")
     return SuiteVerdict(gate=_gate_text(report), cases=_case_texts(suite, report, job))
+
+
+def _narrowed(job: GateJob, suite: Suite, only: Collection[str]) -> GateJob:
+    ids = frozenset(case_id for name, case_id in item_names(case.case_id for case in suite.cases) if name in only)
+    return replace(job, options=replace(job.options, selection=replace(job.options.selection, ids=ids)))
 
 
 def _gate_text(report: GateReport) -> str:

@@ -8,20 +8,24 @@ from functools import partial
 from pathlib import Path
 
 from retest.domain.catalog import Catalog
+from retest.domain.judge import JudgeSpec
 from retest.domain.suite import Suite
+from retest.domain.target import TargetSpec
 from retest.errors import Location, Problem, RetestError, SuiteError
 from retest.suites.build import build_suite
-from retest.suites.discover import SUITES_FOLDER, SuiteFile, discover, matches, no_match, suite_name
+from retest.suites.discover import SUITES_FOLDER, SuiteFile, discover, matches, no_match, suite_file, suite_name
+from retest.suites.judge_entries import build_judges
 from retest.suites.overrides import Override, apply_overrides, parse_override
+from retest.suites.recognise import has_suite_key
 from retest.suites.scope import SuiteScope
-from retest.suites.spec import SuiteSpec
 from retest.suites.spec_problems import model_keys
-from retest.suites.suggestions import closest
+from retest.suites.spec_reader import read_spec
+from retest.suites.target_entries import build_targets
+from retest.suites.untrusted import NamedByBase, UntrustedRules
 from retest.suites.yaml_nodes import MapNode, Node, ScalarNode, find
 from retest.suites.yaml_reader import read_yaml
 
 MAX_SUITE_BYTES = 20_000_000  # a suite is held in memory, with the place of each value
-_KEYS = tuple(SuiteSpec.model_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,7 @@ def load_suites(
     cwd: Path,
     overrides: Sequence[str] = (),
     folder: str = SUITES_FOLDER,
+    rules: UntrustedRules | None = None,
 ) -> LoadResult:
     """Return the suites that selectors mean, checked offline: nothing is called and nothing is paid for.
 
@@ -80,18 +85,24 @@ def load_suites(
         cwd: where relative selectors start, and what displayed paths are relative to.
         overrides: ``path=value`` texts of ``--set``, applied to every suite.
         folder: the project's suites folder.
+        rules: by what suites are refused, where their revision is not trusted.
     """
     changes, problems = _parse_overrides(overrides)
     found = discover(selectors, cwd, folder=folder)
     problems += found.problems
-    parsed = [_parse(file) for file in found.files]
+    parsed = [_parse(file, rules) for file in found.files]
     wanted = [item for item in parsed if item.file.prefixes is None or _is_wanted(item, item.file.prefixes)]
     for prefix in found.prefixes:
         if not any(matches(item.name, prefix) for item in wanted):
             problems.append(no_match(prefix, (item.name for item in parsed if _looks_like_suite(item)), cwd))
     suites = []
     for item in wanted:
-        suite, more = _build(item, catalog, cwd, changes)
+        if item.tree is None:
+            problems += item.problems
+            continue
+        scope = _scope(item, item.tree, catalog, cwd, changes)
+        scope.rules = rules
+        suite, more = _build(item, scope)
         problems += more
         suites += [suite] if suite is not None else []
     problems += _nothing_left(wanted, problems)
@@ -99,6 +110,32 @@ def load_suites(
     if len(changes) < len(overrides):
         suites = []  # an override that cannot be read was meant for each of them
     return LoadResult(suites=tuple(suites), problems=tuple(problems))
+
+
+def is_suite(path: Path, cwd: Path) -> bool:
+    """Return whether a file of the suites folder counts as a suite; one that cannot be read does."""
+    parsed = _parse(suite_file(path, cwd))
+    return parsed.tree is not None or any(problem.severity == "error" for problem in parsed.problems)
+
+
+def read_named(
+    selectors: Sequence[str], catalog: Catalog, *, cwd: Path, overrides: Sequence[str] = (), folder: str = SUITES_FOLDER
+) -> NamedByBase:
+    """Return what trusted suites name: endpoints with what is sent there, and judges with their limits.
+
+    Nothing but the suite files is read, and what is wrong in them is passed over.
+    """
+    changes, _ = _parse_overrides(overrides)
+    targets: list[TargetSpec] = []
+    judges: list[JudgeSpec] = []
+    for file in discover(selectors, cwd, folder=folder).files:
+        item = _parse(file)
+        if item.tree is not None:
+            read = read_spec(_scope(item, item.tree, catalog, cwd, changes))
+            found = build_targets(read.scope, read.entries("targets", "target"), read.spec.defaults)
+            targets += [target.spec for target in found]
+            judges += [judge.spec for judge in build_judges(read.scope, read.entries("judges"))]
+    return NamedByBase.collect(targets, judges)
 
 
 def _parse_overrides(texts: Iterable[str]) -> tuple[list[Override], list[Problem]]:
@@ -112,7 +149,10 @@ def _parse_overrides(texts: Iterable[str]) -> tuple[list[Override], list[Problem
     return changes, problems
 
 
-def _parse(file: SuiteFile) -> _Parsed:
+def _parse(file: SuiteFile, rules: UntrustedRules | None = None) -> _Parsed:
+    reason = None if rules is None else rules.boundary.refusal(file.path)
+    if reason is not None:
+        return _Parsed(file=file, problems=(_elsewhere(file, reason),))
     try:
         size = file.path.stat().st_size
         if size > MAX_SUITE_BYTES:
@@ -128,9 +168,19 @@ def _parse(file: SuiteFile) -> _Parsed:
     except SuiteError as error:
         return _Parsed(file=file, problems=error.problems)
     source = data.decode("utf-8-sig", "replace")
-    if isinstance(tree, MapNode) and (file.explicit or _has_suite_key(tree)):
+    if isinstance(tree, MapNode) and (file.explicit or has_suite_key(tree)):
         return _Parsed(file=file, tree=tree, source=source)
     return _Parsed(file=file, source=source, problems=(_no_suite(file, tree),))
+
+
+def _elsewhere(file: SuiteFile, reason: str) -> Problem:
+    return Problem(
+        slug="untrusted-path",
+        message=f"an untrusted suite file may not be read: {reason}",
+        where=Location(path=file.display),
+        details=("links are followed to what they lead to",),
+        fix="put the file itself where the link is",
+    )
 
 
 def _too_large(file: SuiteFile, size: int) -> Problem:
@@ -140,11 +190,6 @@ def _too_large(file: SuiteFile, size: int) -> Problem:
         where=Location(path=file.display),
         fix="put the cases into a dataset file, which is streamed",
     )
-
-
-def _has_suite_key(tree: MapNode) -> bool:
-    own = set(_KEYS) - {"name", "description", "tags", "metadata"}  # those stand in any kind of file
-    return any(key in own or closest(key, own, cutoff=0.8) for key in tree.entries)
 
 
 def _no_suite(file: SuiteFile, tree: Node) -> Problem:
@@ -166,14 +211,14 @@ def _looks_like_suite(item: _Parsed) -> bool:
     return item.tree is not None
 
 
-def _build(
-    item: _Parsed, catalog: Catalog, cwd: Path, changes: Sequence[Override]
-) -> tuple[Suite | None, tuple[Problem, ...]]:
-    if item.tree is None:
-        return None, item.problems
-    scope = SuiteScope(tree=item.tree, path=item.file.path, display=item.file.display, cwd=cwd, catalog=catalog)
+def _scope(item: _Parsed, tree: MapNode, catalog: Catalog, cwd: Path, changes: Sequence[Override]) -> SuiteScope:
+    scope = SuiteScope(tree=tree, path=item.file.path, display=item.file.display, cwd=cwd, catalog=catalog)
     if changes:
         _override(scope, changes)
+    return scope
+
+
+def _build(item: _Parsed, scope: SuiteScope) -> tuple[Suite | None, tuple[Problem, ...]]:
     suite = build_suite(scope, folder=item.file.folder, source=item.source)
     return suite, tuple(sorted(scope.problems, key=partial(_reading_order, item.file.display)))
 

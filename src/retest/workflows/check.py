@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from retest.domain.json_value import canonical_json
@@ -12,7 +13,9 @@ from retest.domain.suite import Suite
 from retest.errors import Problem, RetestError, SuiteError
 from retest.metrics.base import Metric
 from retest.metrics.registry import build_metric
-from retest.suites.load import load_suites
+from retest.suites.discover import SUITES_FOLDER, project_root
+from retest.suites.load import is_suite, load_suites
+from retest.suites.recognise import reads_like_suite
 from retest.workflows.catalog import load_catalog
 from retest.workflows.workspace import Workspace
 
@@ -54,6 +57,27 @@ def check_suites(selectors: Sequence[str], workspace: Workspace, overrides: Sequ
         if not found:
             sound.append(suite)
     return CheckResult(suites=tuple(sound), problems=tuple(problems))
+
+
+def stands_with_suites(path: Path, workspace: Workspace) -> bool:
+    """Return whether a file is below the project's suites folder, or below any folder of the usual name."""
+    root = project_root(workspace.cwd)
+    if path.is_relative_to(root / str(workspace.settings["suites"])):
+        return True
+    return path.is_relative_to(root) and SUITES_FOLDER in path.relative_to(root).parent.parts
+
+
+def recognise_suite(path: Path, workspace: Workspace) -> bool:
+    """Return whether a YAML file is a suite, be it a broken one.
+
+    Where suites belong, one key of a suite is enough, and a file that cannot be read counts; elsewhere it takes two.
+    """
+    if stands_with_suites(path, workspace):
+        return is_suite(path, workspace.cwd)
+    try:
+        return reads_like_suite(path)
+    except OSError:
+        return False
 
 
 def _unset_variables(suite: Suite, env: Mapping[str, str]) -> Iterator[Problem]:
