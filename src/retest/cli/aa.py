@@ -27,6 +27,8 @@ def command(
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget of all runs in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget of all runs in calls.")] = None,
     overrides: opt.Overrides = None,
+    untrusted: opt.Untrusted = None,
+    base: opt.Base = None,
     store: opt.StoreUrl = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -45,14 +47,15 @@ def command(
 
         retest aa support/ja --max-cost 3 --json   for scripts
     """
-    from retest.cli.config import open_workspace
+    from retest.cli.config import Trust, open_workspace
     from retest.cli.one_suite import find_suite
     from retest.cli.run_suites import Display, run_one
     from retest.workflows.aa import SelfTestWish, run_against_itself
     from retest.workflows.run import RunOptions
 
     limits = RunOptions(samples=samples, max_cost_usd=max_cost, max_calls=max_calls)
-    workspace = open_workspace(store=store, concurrency=concurrency)
+    trust = Trust(untrusted=untrusted, base=base)
+    workspace = open_workspace(trust, store=store, concurrency=concurrency)
     display = Display(as_json=as_json, quiet=quiet, verbose=verbose)
     chosen = find_suite(suite, workspace, overrides or [])
     wish = SelfTestWish(runs=runs, splits=splits, run=limits)

@@ -29,6 +29,8 @@ def command(
     samples: Annotated[int | None, typer.Option("--samples", "-k", min=1, help="Samples per case.")] = None,
     concurrency: Annotated[int | None, typer.Option("--concurrency", "-c", min=1, help="Calls in flight.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
+    untrusted: opt.Untrusted = None,
+    base: opt.Base = None,
     store: opt.StoreUrl = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -43,14 +45,15 @@ def command(
         retest bisect v1.4 main --metric exact_match --suite support/ja
     """
     from retest.cli.compare_versions import run_with_progress
-    from retest.cli.config import open_workspace
+    from retest.cli.config import Trust, open_workspace
     from retest.cli.run_suites import Display
     from retest.revisions.git import find_repository
     from retest.workflows.bisect import Bisection, Question
     from retest.workflows.compare_revisions import run_sides
     from retest.workflows.run import RunOptions
 
-    workspace = open_workspace(store=store, concurrency=concurrency)
+    trust = Trust(untrusted=untrusted, base=base)
+    workspace = open_workspace(trust, store=store, concurrency=concurrency)
     display = Display(as_json=as_json, quiet=quiet)
 
     def run(sides: Sequence[RevisionSide], name: str, more: int | None) -> list[Contender]:

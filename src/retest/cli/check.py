@@ -9,6 +9,8 @@ from retest.errors import ExitCode
 def command(
     suites: opt.Suites = None,
     overrides: opt.Overrides = None,
+    untrusted: opt.Untrusted = None,
+    base: opt.Base = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> ExitCode:
@@ -22,13 +24,15 @@ def command(
 
         retest check --json
     """
-    from retest.cli.config import open_workspace
+    from retest.cli.config import Trust, open_workspace
     from retest.cli.console import print_json, print_problems, stdout
     from retest.report.escape import one_line
     from retest.report.numbers import plural
     from retest.workflows.check import check_suites
 
-    result = check_suites(suites or [], open_workspace(), overrides or [])
+    result = check_suites(
+        suites or [], open_workspace(Trust(untrusted=untrusted, base=base, calls=False)), overrides or []
+    )
     code = ExitCode.USAGE if result.errors else ExitCode.PASSED
     if as_json:
         from retest.report.json_report import problem_document

@@ -26,6 +26,8 @@ def command(
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; call nothing.")] = False,
+    untrusted: opt.Untrusted = None,
+    base: opt.Base = None,
     store: opt.StoreUrl = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -49,7 +51,7 @@ def command(
         retest compare prompts/a.md prompts/b.md --suite evals/support.yaml
     """
     from retest.cli.compare_versions import compare_versions
-    from retest.cli.config import open_workspace
+    from retest.cli.config import Trust, open_workspace
     from retest.cli.run_suites import Display
     from retest.workflows.run import RunOptions
 
@@ -60,6 +62,7 @@ def command(
         max_calls=max_calls,
         dry_run=dry_run,
     )
-    workspace = open_workspace(store=store, concurrency=concurrency)
+    trust = Trust(untrusted=untrusted, base=base)
+    workspace = open_workspace(trust, store=store, concurrency=concurrency)
     display = Display(as_json=as_json, quiet=quiet, verbose=verbose)
     return compare_versions(versions, suite or [], options, workspace, display)

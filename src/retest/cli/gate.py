@@ -37,6 +37,8 @@ def command(
         ),
     ] = None,
     overrides: opt.Overrides = None,
+    untrusted: opt.Untrusted = None,
+    base: opt.Base = None,
     store: opt.StoreUrl = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -63,7 +65,7 @@ def command(
 
         retest gate --offline --json                 from the ledger only, for scripts
     """
-    from retest.cli.config import open_workspace
+    from retest.cli.config import Trust, base_of, open_workspace
     from retest.cli.gate_suites import GateWish, gate_selected
     from retest.cli.run_suites import Display
     from retest.report.write_reports import parse_report_options
@@ -75,6 +77,7 @@ def command(
         reports=parse_report_options(report or []),
         run=RunOptions(samples=samples, offline=offline, max_cost_usd=max_cost, max_calls=max_calls),
     )
-    workspace = open_workspace(store=store, concurrency=concurrency)
+    trust = Trust(untrusted=untrusted, base=base or base_of(baseline))
+    workspace = open_workspace(trust, store=store, concurrency=concurrency)
     display = Display(as_json=as_json, quiet=quiet, verbose=verbose)
     return gate_selected(suites or [], overrides or [], wish, workspace, display)

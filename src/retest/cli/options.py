@@ -24,6 +24,25 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change the suite for this run, e.g. target.temperature=0."),
 ]
+Untrusted = Annotated[
+    bool | None,
+    typer.Option(
+        "--untrusted/--no-untrusted",
+        help="The files are a stranger's: no code, nothing outside the checkout, no new endpoint. Default: in CI, for "
+        "pull requests from forks.",
+        show_default=False,
+        rich_help_panel="Settings",
+    ),
+]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        metavar="REV",
+        help="With --untrusted: the trusted revision, whose endpoints may be called. Default: the CI's base.",
+        rich_help_panel="Settings",
+    ),
+]
 Arm = Annotated[str | None, typer.Option("--arm", help="Only this arm, prompt/target.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")]
 

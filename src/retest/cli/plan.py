@@ -25,6 +25,8 @@ def command(
         str | None, typer.Option("--detect", metavar="DROP", help="Find the cheapest design that sees it: 5pt or 0.05.")
     ] = None,
     overrides: opt.Overrides = None,
+    untrusted: opt.Untrusted = None,
+    base: opt.Base = None,
     store: opt.StoreUrl = None,
     as_json: opt.Json = False,
 ) -> ExitCode:
@@ -47,14 +49,14 @@ def command(
     import sys
     from contextlib import redirect_stdout
 
-    from retest.cli.config import open_workspace
+    from retest.cli.config import Trust, open_workspace
     from retest.cli.console import print_problems
     from retest.errors import SuiteError
     from retest.workflows.check import check_suites
     from retest.workflows.plan_design import DesignWish, parse_drop, plan_design
 
     wish = DesignWish(samples=samples, cases=cases, detect=None if detect is None else parse_drop(detect))
-    workspace = open_workspace(store=store)
+    workspace = open_workspace(Trust(untrusted=untrusted, base=base, calls=False), store=store)
     checked = check_suites(suites or [], workspace, overrides or [])
     print_problems(checked.warnings)
     if checked.errors:

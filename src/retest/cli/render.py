@@ -18,6 +18,8 @@ def command(
     cases: Annotated[list[str] | None, typer.Option("--cases", metavar="ID", help="With a suite: these cases.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="With a suite: the first N cases.")] = 1,
     overrides: opt.Overrides = None,
+    untrusted: opt.Untrusted = None,
+    base: opt.Base = None,
     as_json: opt.Json = False,
 ) -> ExitCode:
     """Show the messages exactly as they would be sent; nothing is called.
@@ -30,7 +32,7 @@ def command(
 
         retest render evals/support.yaml --limit 3 --json
     """
-    from retest.cli.config import open_workspace
+    from retest.cli.config import Trust, open_workspace
     from retest.cli.console import print_json, stdout
     from retest.workflows.render import RenderRequest, render_messages
 
@@ -41,7 +43,7 @@ def command(
         limit=limit,
         overrides=tuple(overrides or ()),
     )
-    rendered = render_messages(request, open_workspace())
+    rendered = render_messages(request, open_workspace(Trust(untrusted=untrusted, base=base, calls=False)))
     if as_json:
         print_json({"rendered": rendered})
         return ExitCode.PASSED

@@ -32,6 +32,8 @@ def command(
     baseline: Annotated[
         bool, typer.Option("--baseline/--no-baseline", help="Score the suite's baseline by the same definitions.")
     ] = True,
+    untrusted: opt.Untrusted = None,
+    base: opt.Base = None,
     store: opt.StoreUrl = None,
     as_json: opt.Json = False,
 ) -> ExitCode:
@@ -52,14 +54,14 @@ def command(
 
         retest rescore latest --suite evals/support-strict.yaml
     """
-    from retest.cli.config import open_workspace
+    from retest.cli.config import Trust, open_workspace
     from retest.cli.console import print_json, stdout
     from retest.report.terminal_rescore import rescored_document, rescored_runs
     from retest.workflows.find_runs import find_run
     from retest.workflows.rescore import baseline_to_rescore, rescore_runs
     from retest.workflows.rescore_metrics import MetricWish, choose_metrics
 
-    workspace = open_workspace(store=store)
+    workspace = open_workspace(Trust(untrusted=untrusted, base=base), store=store)
     with workspace.open_store() as opened:
         found = find_run(opened, run)
         wish = MetricWish(

@@ -25,6 +25,8 @@ def command(
     overrides: opt.Overrides = None,
     meta: Annotated[list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="Note on the run.")] = None,
     run_tag: Annotated[list[str] | None, typer.Option("--run-tag", help="Tag the run.")] = None,
+    untrusted: opt.Untrusted = None,
+    base: opt.Base = None,
     store: opt.StoreUrl = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -46,7 +48,7 @@ def command(
 
         retest run --max-cost 2.00 --json            for scripts
     """
-    from retest.cli.config import open_workspace
+    from retest.cli.config import Trust, open_workspace
     from retest.cli.run_suites import Display, run_selected
     from retest.runner.plan import CaseSelection
     from retest.workflows.run import RunOptions
@@ -62,6 +64,7 @@ def command(
         tags=tuple(run_tag or ()),
         dry_run=dry_run,
     )
-    workspace = open_workspace(store=store, concurrency=concurrency)
+    trust = Trust(untrusted=untrusted, base=base)
+    workspace = open_workspace(trust, store=store, concurrency=concurrency)
     display = Display(as_json=as_json, quiet=quiet, verbose=verbose)
     return run_selected(suites or [], overrides or [], run_options, workspace, display)

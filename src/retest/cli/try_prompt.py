@@ -23,6 +23,8 @@ def command(
     model: Annotated[str | None, typer.Option("--model", "-m", help="The model to ask.")] = None,
     base_url: Annotated[str | None, typer.Option("--base-url", help="An OpenAI-compatible endpoint.")] = None,
     param: Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A model parameter.")] = None,
+    untrusted: opt.Untrusted = None,
+    base: opt.Base = None,
 ) -> ExitCode:
     """Ask once, with one input; the answer is shown as it is written. Nothing is stored.
 
@@ -36,7 +38,7 @@ def command(
     """
     import sys
 
-    from retest.cli.config import open_workspace
+    from retest.cli.config import Trust, open_workspace
     from retest.errors import Location
     from retest.report.escape import visible
     from retest.suites.yaml_nodes import resolve_scalar
@@ -58,6 +60,6 @@ def command(
         options=options,
         params={name: resolve_scalar(value, Location(path="--param")) for name, value in given.items()},
     )
-    try_prompt(request, open_workspace(), show)
+    try_prompt(request, open_workspace(Trust(untrusted=untrusted, base=base)), show)
     sys.stdout.write("\n")
     return ExitCode.PASSED

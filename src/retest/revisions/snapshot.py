@@ -29,7 +29,9 @@ class Snapshot:
 
 
 @contextmanager
-def open_snapshot(repository: Repository, commit: str, *, project: str = "") -> Iterator[Snapshot]:
+def open_snapshot(
+    repository: Repository, commit: str, *, project: str = "", suffixes: tuple[str, ...] = ()
+) -> Iterator[Snapshot]:
     """Write a revision's files to a temporary folder, and take it away in the end.
 
     Contents are copied from git's objects byte for byte. Links are kept where they lead to a file of the revision;
@@ -39,13 +41,14 @@ def open_snapshot(repository: Repository, commit: str, *, project: str = "") -> 
         repository: to read from.
         commit: full hash.
         project: folder of the project below the repository's root, which is all that is copied of a large repository.
+        suffixes: only files whose names end so, and links; none means all.
 
     Raises:
         UsageError: the revision is too large, or an object of it is not in this clone.
     """
     root = Path(tempfile.mkdtemp(prefix="retest-")).resolve()
     try:
-        _write(repository, commit, root, project)
+        _write(_chosen(repository, commit, project, suffixes), repository, root)
         # What marks the project's root in the working tree must mark it here.
         (root / ".git").mkdir(exist_ok=True)
         cwd = root / repository.prefix
@@ -55,8 +58,7 @@ def open_snapshot(repository: Repository, commit: str, *, project: str = "") -> 
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _write(repository: Repository, commit: str, root: Path, project: str) -> None:
-    entries = _chosen(repository, commit, project)
+def _write(entries: Sequence[TreeEntry], repository: Repository, root: Path) -> None:
     links: list[Path] = []
     with BlobReader(repository) as blobs:
         for entry in entries:
@@ -71,9 +73,11 @@ def _write(repository: Repository, commit: str, root: Path, project: str) -> Non
     _make_links(links, root)
 
 
-def _chosen(repository: Repository, commit: str, project: str) -> Sequence[TreeEntry]:
+def _chosen(repository: Repository, commit: str, project: str, suffixes: tuple[str, ...]) -> Sequence[TreeEntry]:
     """Return the files to copy: all, or those of the project where all would be too much."""
     entries = list(_safe(repository.entries(commit)))
+    if suffixes:
+        entries = [entry for entry in entries if entry.is_link or entry.path.lower().endswith(suffixes)]
     if _size(entries) > WHOLE_TREE_BYTES and project:
         entries = list(_safe(repository.entries(commit, project)))
     if _size(entries) > MOST_BYTES:

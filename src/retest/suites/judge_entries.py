@@ -13,6 +13,7 @@ from retest.suites.arms import BuiltArm
 from retest.suites.scope import RawEntry, SuiteScope
 from retest.suites.spec import JudgeEntry, TargetEntry
 from retest.suites.target_entries import BuiltTarget, build_targets
+from retest.suites.untrusted_checks import limited
 
 _JUDGE_KEYS = tuple(key for key in JudgeEntry.model_fields if key not in TargetEntry.model_fields)
 
@@ -33,10 +34,10 @@ def build_judges(scope: SuiteScope, entries: Sequence[RawEntry]) -> list[BuiltJu
     ]
     built = build_targets(scope, like_targets, None, kind="judge")
     _check_models(scope, built)
-    return [_judge(target, own[target.path]) for target in built]
+    return [_judge(scope, target, own[target.path]) for target in built]
 
 
-def _judge(target: BuiltTarget, own: dict[str, Any]) -> BuiltJudge:
+def _judge(scope: SuiteScope, target: BuiltTarget, own: dict[str, Any]) -> BuiltJudge:
     spec = JudgeSpec(
         target=target.spec,
         limits=JudgeLimits(**(own.get("limits") or {})),
@@ -45,7 +46,8 @@ def _judge(target: BuiltTarget, own: dict[str, Any]) -> BuiltJudge:
     )
     # Not its name: what a judge says does not change with what the suite calls it.
     return BuiltJudge(
-        spec=spec, identity=[target.identity, target.spec.model, dict(target.spec.params), spec.structured]
+        spec=limited(scope, spec),
+        identity=[target.identity, target.spec.model, dict(target.spec.params), spec.structured],
     )
 
 

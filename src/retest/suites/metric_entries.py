@@ -23,6 +23,7 @@ from retest.suites.scope import RawEntry, SuiteScope
 from retest.suites.spec import DefaultsEntry, MetricEntry
 from retest.suites.spec_problems import Subject, model_keys, spec_problems
 from retest.suites.suggestions import did_you_mean, listing
+from retest.suites.untrusted_checks import Use, may_run
 from retest.suites.yaml_nodes import NodePath
 
 OWN_KEYS = tuple(MetricEntry.model_fields)
@@ -165,6 +166,8 @@ def _build(scope: SuiteScope, draft: _Draft, judges: Mapping[str, BuiltJudge]) -
     info = scope.catalog.metrics.get(draft.metric)
     if info is None:
         _unknown_metric(scope, draft.metric, scope.at(*draft.resolve(("metric",))))
+        return None
+    if not may_run(scope, info, Use(what=_what(draft), place=draft.resolve), "metric"):
         return None
     common = _common_keys(scope, draft)
     options = _options(scope, draft, info)

@@ -13,6 +13,7 @@ from retest.domain.json_value import JsonValue
 from retest.errors import Location
 from retest.suites.scope import SuiteScope
 from retest.suites.suggestions import did_you_mean
+from retest.suites.untrusted_checks import may_read
 
 _HASHED_BYTES = 256_000_000  # larger files (models) are told apart by their size: hashing them would slow every check
 _CHUNK = 1 << 20
@@ -21,7 +22,9 @@ _WITHOUT_EFFECT = frozenset({"timeout_s", "price", "cache_dir", "parallel", "thr
 
 
 def check_file(scope: SuiteScope, path: Path, where: Location, what: str) -> bool:
-    """Return whether a file is there; notes the problem, with the sibling that was probably meant."""
+    """Return whether a file is there and may be read; notes the problem, with the sibling that was probably meant."""
+    if not may_read(scope, path, where, what):
+        return False
     try:
         if path.is_file():
             return True

@@ -43,11 +43,17 @@ def build_prompts(scope: SuiteScope, entries: Sequence[RawEntry]) -> list[BuiltP
 def _read(scope: SuiteScope, path: NodePath, entry: PromptEntry) -> Prompt | None:
     if entry.text is not None:
         where = scope.at(*path, "text")
-        return inline_prompt(entry.text, name=entry.name or "inline", where=where, root=_shared_folder(scope))
+        root = _bounded(scope, _shared_folder(scope))
+        return inline_prompt(entry.text, name=entry.name or "inline", where=where, root=root)
     file = scope.file(entry.path or "")
     if not check_file(scope, file, scope.at(*path, "path"), "prompt file"):
         return None
-    return read_prompt(file, display=scope.shown(file), name=entry.name, root=prompts_root(file))
+    return read_prompt(file, display=scope.shown(file), name=entry.name, root=_bounded(scope, prompts_root(file)))
+
+
+def _bounded(scope: SuiteScope, folder: Path) -> Path:
+    """Return the folder that includes stay below: never one that reaches out of an untrusted checkout."""
+    return folder if scope.rules is None else scope.rules.boundary.narrowed(folder)
 
 
 def prompts_root(file: Path) -> Path:

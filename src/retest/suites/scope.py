@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from retest.domain.catalog import Catalog
 from retest.errors import Location, Problem
+from retest.suites.untrusted import UntrustedRules
 from retest.suites.yaml_nodes import Entry, MapNode, Node, NodePath, ScalarNode, find, locate
 
 RawEntry: TypeAlias = "tuple[NodePath, Mapping[str, Any]]"  # an entry's path in the suite and its content
@@ -24,6 +25,7 @@ class SuiteScope:
         display: the same as the user would type it.
         cwd: the folder that displayed paths are relative to.
         overridden: paths of the tree that ``--set`` wrote.
+        rules: by what it is refused, where its revision is not trusted.
         problems: errors and warnings so far.
     """
 
@@ -33,6 +35,7 @@ class SuiteScope:
     cwd: Path
     catalog: Catalog
     overridden: frozenset[NodePath] = frozenset()
+    rules: UntrustedRules | None = None
     problems: list[Problem] = field(default_factory=list)
 
     @property

@@ -18,6 +18,7 @@ from retest.suites.scope import RawEntry, SuiteScope
 from retest.suites.spec import DefaultsEntry, TargetEntry
 from retest.suites.spec_problems import Subject, model_keys, spec_problems
 from retest.suites.suggestions import closest, did_you_mean, listing
+from retest.suites.untrusted_checks import Use, may_call, may_run
 from retest.suites.yaml_nodes import NodePath
 
 OWN_KEYS = tuple(TargetEntry.model_fields)
@@ -121,7 +122,7 @@ def _build(scope: SuiteScope, draft: _Draft) -> BuiltTarget | None:
     if info is None or entry is None:
         return None
     options = _options(scope, draft, info)
-    if options is None or not _check_files(scope, draft, options):
+    if options is None or not _may_be_used(scope, draft, info, options) or not _check_files(scope, draft, options):
         return None
     spec = TargetSpec(
         name=draft.name,
@@ -204,6 +205,11 @@ def _param_hint(key: str) -> str | None:
     """Return where a model parameter belongs that stands beside `params`."""
     match = key if key in KNOWN_PARAMS else closest(key, KNOWN_PARAMS, cutoff=0.87)
     return f"model parameters go under `params`: params: {{{match}: ...}}" if match else None
+
+
+def _may_be_used(scope: SuiteScope, draft: _Draft, info: ProviderInfo, options: BaseModel) -> bool:
+    use = Use(what=draft.what, place=draft.resolve, options=options.model_dump(mode="json", by_alias=True))
+    return may_run(scope, info, use, "provider") and may_call(scope, info, use)
 
 
 def _check_files(scope: SuiteScope, draft: _Draft, options: BaseModel) -> bool:

@@ -47,7 +47,9 @@ def check_suites(selectors: Sequence[str], workspace: Workspace, overrides: Sequ
         UsageError: a selector matches nothing, or an override fits nowhere.
     """
     folder = str(workspace.settings["suites"])
-    loaded = load_suites(selectors, load_catalog(), cwd=workspace.cwd, overrides=overrides, folder=folder)
+    catalog, guard = load_catalog(), workspace.untrusted
+    rules = None if guard is None else guard.rules(catalog, selectors, overrides)
+    loaded = load_suites(selectors, catalog, cwd=workspace.cwd, overrides=overrides, folder=folder, rules=rules)
     problems = list(loaded.problems)
     sound: list[Suite] = []
     for suite in loaded.suites:

@@ -21,6 +21,7 @@ from retest.workflows.settings import Settings
 
 if TYPE_CHECKING:
     from retest.store.database import Store  # loads SQLAlchemy, which not every command needs
+    from retest.workflows.untrusted import Untrusted
 
 _RECORDED_LIBRARIES = ("openai", "pydantic", "numpy", "scipy", "sacrebleu", "rouge-score", "textstat", "jsonschema")
 
@@ -34,7 +35,8 @@ def utc_now() -> datetime:
 class Workspace:
     """One command's surroundings. `env` already holds what ``.env`` adds.
 
-    `origin` is what `cwd` is a copy of, where that is a revision and no working tree.
+    `origin` is what `cwd` is a copy of, where that is a revision and no working tree. `untrusted` guards against the
+    revision where it is a stranger's.
     """
 
     cwd: Path
@@ -43,6 +45,7 @@ class Workspace:
     env: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
     command: str = ""
+    untrusted: Untrusted | None = None
 
     def open_store(self, *, read_only: bool = False) -> Store:
         """Open the store.
