@@ -26,6 +26,7 @@ from retest.targets.credentials import (
     url_secrets,
 )
 from retest.targets.openai_client import Connection, Endpoint, timeout
+from retest.targets.openai_import import load_openai
 from retest.targets.openai_target import EndpointOptions, OpenAITarget, Pricing, choose_format
 from retest.targets.registry import Provider, TargetContext
 
@@ -96,6 +97,7 @@ def _api_version(options: AzureOptions, context: TargetContext, where: Location 
 
 
 def _connect(endpoint: Endpoint, api_version: str, *, token: bool, scrubber: Scrubber) -> Connection:
+    load_openai()
     from openai import AsyncAzureOpenAI
 
     def make_client(http_client: httpx2.AsyncClient) -> AsyncAzureOpenAI:

@@ -18,6 +18,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError
 from retest.targets.call_errors import bad_response, read_error_body, shorten, status_error
 from retest.targets.credentials import Scrubber
+from retest.targets.openai_import import load_openai
 from retest.targets.wire_json import dump_json, parse_json
 
 if TYPE_CHECKING:
@@ -254,6 +255,7 @@ async def _limit_body(response: httpx2.Response) -> None:
 
 def connect(endpoint: Endpoint, scrubber: Scrubber) -> Connection:
     """Return a connection to an endpoint that takes a bearer key, or none."""
+    load_openai()
     from openai import AsyncOpenAI
 
     def make_client(http_client: httpx2.AsyncClient) -> AsyncOpenAI:
