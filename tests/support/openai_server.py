@@ -18,7 +18,7 @@ function from the `Received` request to a `Reply` (or simply a string), which ma
 Replies: `ok`, `tool_call`, `error`, `rate_limited`, `unauthorized`, `malformed`, `error_in_200`, `html`, `empty_body`,
 `reset` (before a byte is sent), `reset_midway` (after half the body), `hang`, `huge`; any of them slowed or compressed:
 ``replace(ok("x"), delay_s=0.2)``, ``replace(ok("x"), compress=True)``. Chat completions, streamed chat completions
-(``"stream": true``), the responses API, Azure deployment paths and the models list are all answered.
+(``"stream": true``), the responses API, embeddings, Azure deployment paths and the models list are all answered.
 
 As a process of its own, for tests that kill their client::
 
@@ -45,7 +45,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from aiohttp import web
 
-from support.openai_wire import chat_body, chat_chunks, models_body, responses_body
+from support.openai_wire import chat_body, chat_chunks, embeddings_body, models_body, responses_body
 
 Fault = Literal["none", "reset", "reset_midway", "hang"]
 
@@ -67,6 +67,8 @@ class Received:
         messages = body.get("messages") or body.get("input") or []
         if isinstance(messages, str):
             return messages
+        if self.path.endswith("/embeddings"):
+            return str(messages[-1])
         texts = [str(item["content"]) for item in messages if item.get("role") == "user"]
         return texts[-1] if texts else ""
 
@@ -287,6 +289,8 @@ def _payload(received: Received, reply: Reply) -> bytes:
     if reply.raw is not None:
         return reply.raw
     asked = received.body.get("model") if isinstance(received.body, dict) else None
+    if received.path.endswith("/embeddings"):
+        return json.dumps(embeddings_body(received.body["input"], reply.model or asked or "test-model")).encode()
     build = responses_body if received.path.endswith("/responses") else chat_body
     body = build(reply.message, reply.finish_reason, reply.model or asked or "test-model", reply.usage)
     return json.dumps(body).encode()

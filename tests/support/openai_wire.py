@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _FINGERPRINT = "fp_test"
@@ -97,6 +97,29 @@ def _responses_usage() -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": 13,
     }
+
+
+def embeddings_body(texts: Sequence[str], model: str, dimensions: int = 8) -> dict[str, Any]:
+    """Return an embedding of each text: how often it holds each letter, by code point, so that like texts are close."""
+    data = [
+        {"object": "embedding", "index": index, "embedding": letters(text, dimensions)}
+        for index, text in enumerate(texts)
+    ]
+    tokens = sum(max(1, len(text) // 4) for text in texts)
+    return {
+        "object": "list",
+        "data": data,
+        "model": model,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+
+
+def letters(text: str, dimensions: int = 8) -> list[float]:
+    """Return the counts of a text's characters by their code point modulo `dimensions`; the last starts at 1."""
+    counts = [0.0] * (dimensions - 1) + [1.0]
+    for character in text:
+        counts[ord(character) % dimensions] += 1.0
+    return counts
 
 
 def models_body() -> dict[str, Any]:

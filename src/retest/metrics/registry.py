@@ -59,6 +59,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "judge.pairwise": ("judge_pairwise",),
     "judge.moderation": ("moderation",),
+    "judge.embedding": ("embedding_similarity",),
     "python_metric": ("python",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -31,9 +31,10 @@ from retest.targets.base import Request, Target
 
 T = TypeVar("T")
 
-_POLL_S = 0.5  # how often an answer that another process is fetching is looked for
+POLL_S = 0.5  # how often an answer that another process is fetching is looked for
 _LONGEST_WALK = 100  # attempts of earlier runs that are passed over before the judge counts as failed
 _RUN = "judge_run"  # under which a recorded answer says for which run it was made
+_JUDGE = "judge"  # and which of the run's judges made it
 _BAD_REQUEST = "bad_request"
 _STRUCTURED = frozenset({"openai", "azure_openai", "local"})
 _SCHEMA_NAME = "verdict"
@@ -84,6 +85,7 @@ class JudgeAccount:
 
     def __init__(self) -> None:
         self._hits = self._failed = 0
+        self._unanswered = 0
         self._calls = self._input_tokens = self._output_tokens = self._unpriced = 0
         self._cost_usd = 0.0
 
@@ -99,6 +101,7 @@ class JudgeAccount:
         """Count a call that was made, answered or not."""
         self._calls += 1
         if not isinstance(outcome, Response):
+            self._unanswered += 1
             return
         self._input_tokens += outcome.usage.input_tokens or 0
         self._output_tokens += outcome.usage.output_tokens or 0
@@ -114,6 +117,7 @@ class JudgeAccount:
             cost_usd=None if self._unpriced else self._cost_usd,
             input_tokens=self._input_tokens,
             output_tokens=self._output_tokens,
+            failed_calls=self._unanswered,
         )
 
 
@@ -185,7 +189,7 @@ class JudgeCaller:
                 raise JudgingStoppedError
             if await self._context.ledger.claim([key]):
                 return await self._pay(question, key)
-            await self._context.stop.sleep(_POLL_S)  # another process is fetching it
+            await self._context.stop.sleep(POLL_S)  # another process is fetching it
         return found
 
     async def _look_up(self, key: str) -> _Paid | None:
@@ -206,7 +210,7 @@ class JudgeCaller:
                 await self._context.ledger.release([key])
         if isinstance(outcome, CallError):
             return outcome
-        response = replace(outcome, meta={**outcome.meta, _RUN: self._options.run_id})
+        response = replace(outcome, meta={**outcome.meta, _RUN: self._options.run_id, _JUDGE: self.name})
         await self._context.ledger.record([LedgerEntry(key=key, response=response, role="judge")])
         return _Paid(response, ours=True)
 
@@ -322,16 +326,3 @@ class SchemaWire:
         if self._responses_api:
             return {"text": {"format": {"type": "json_schema", **named}}}
         return {"response_format": {"type": "json_schema", "json_schema": named}}
-
-
-def judge_callers(
-    specs: Sequence[JudgeSpec], targets: Mapping[str, Target], context: JudgingContext
-) -> dict[str, JudgeCaller]:
-    """Return a caller per judge, by name.
-
-    Args:
-        specs: the judges.
-        targets: their opened endpoints, by the judges' names.
-        context: what they share.
-    """
-    return {spec.name: JudgeCaller(spec, targets[spec.name], context) for spec in specs}

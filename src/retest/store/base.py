@@ -14,7 +14,7 @@ from retest.domain.sample import Response
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """One paid-for response under its key; `role` is ``target`` or ``judge``."""
+    """One paid-for response under its key; `role` is ``target``, ``judge`` or ``embedding``."""
 
     key: str
     response: Response

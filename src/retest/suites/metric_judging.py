@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from retest.domain.catalog import JudgeInfo
+from retest.domain.embedding import EMBEDDINGS_API
 from retest.domain.json_value import JsonValue
 from retest.domain.judge import JudgeDefinition, JudgeSpec, Judging
 from retest.errors import SuiteError
@@ -18,6 +19,9 @@ from retest.suites.named_files import check_file
 from retest.suites.scope import SuiteScope
 from retest.suites.suggestions import did_you_mean, listing
 from retest.suites.yaml_nodes import ListNode, MapNode, NodePath, ScalarNode, find
+
+
+_SPECIAL_APIS = frozenset({"moderations", EMBEDDINGS_API})  # which answer no question in words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +63,25 @@ def _judges(scope: SuiteScope, metric: JudgedMetric, judges: Mapping[str, BuiltJ
     single, several = metric.option("judge"), metric.option("judges")
     names = [single] if single is not None else list(several or ())
     key = "judge" if single is not None else "judges"
-    if not names and len(judges) == 1:
-        return list(judges.values())
+    if not names and len(fitting := _fitting(metric, judges)) == 1:
+        return fitting
     if not names:
         _no_judge(scope, metric, judges)
     known = _named(scope)
     for name in (name for name in names if name not in known):
         _unknown_judge(scope, metric, name, key, judges)
     return [judges[name] for name in names] if set(names) <= judges.keys() else []
+
+
+def _fitting(metric: JudgedMetric, judges: Mapping[str, BuiltJudge]) -> list[BuiltJudge]:
+    """Return the judges that the metric can ask; an only one that does not fit is named by its error."""
+    return list(judges.values()) if len(judges) == 1 else [one for one in judges.values() if _takes(metric, one.spec)]
+
+
+def _takes(metric: JudgedMetric, judge: JudgeSpec) -> bool:
+    """Return whether a judge has the interface that the metric needs."""
+    api = judge.target.options.get("api")
+    return api == metric.info.api if metric.info.api is not None else api not in _SPECIAL_APIS
 
 
 def _named(scope: SuiteScope) -> set[str]:
@@ -141,9 +156,8 @@ def _definition(scope: SuiteScope, metric: JudgedMetric) -> JudgeDefinition | No
 
 def _check_apis(scope: SuiteScope, metric: JudgedMetric, judges: Sequence[JudgeSpec]) -> None:
     for judge in judges:
-        api = judge.target.options.get("api")
-        needed = metric.info.api
-        if (needed is not None and api != needed) or (needed is None and api == "moderations"):
+        api, needed = judge.target.options.get("api"), metric.info.api
+        if not _takes(metric, judge):
             scope.error(
                 "suite-judge-api",
                 f"{metric.what} needs a judge with `api: {needed or 'chat'}`, and judge '{judge.name}' has "

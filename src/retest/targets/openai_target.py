@@ -13,13 +13,14 @@ from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response, Usage
 from retest.targets.base import Request
 from retest.targets.openai_client import Answer, Connection
+from retest.targets.openai_embedding import EmbeddingFormat
 from retest.targets.openai_format import ChatFormat, Format
 from retest.targets.openai_moderation import ModerationFormat
 from retest.targets.openai_responses import ResponsesFormat
 from retest.targets.prices import Price, PriceTable
 from retest.targets.streaming import StreamError
 
-Api = Literal["chat", "responses", "moderations"]
+Api = Literal["chat", "responses", "moderations", "embeddings"]
 
 
 class EndpointOptions(BaseModel):
@@ -27,7 +28,7 @@ class EndpointOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    api: Api = Field(default="chat", description="chat completions, the responses API, or the moderations API")
+    api: Api = Field(default="chat", description="chat completions, or the responses, moderations or embeddings API")
     headers: dict[str, str] = Field(default_factory=dict, description="extra HTTP headers; ${VAR} is filled in")
     extra_body: dict[str, AnyJson] = Field(default_factory=dict, description="added to every request body as it is")
     timeout_s: float = Field(default=120.0, gt=0, description="limit for one attempt, seconds")
@@ -110,5 +111,9 @@ class OpenAITarget:
 
 def choose_format(api: Api) -> Format:
     """Return the request format of that name."""
-    formats: dict[Api, type[Format]] = {"responses": ResponsesFormat, "moderations": ModerationFormat}
+    formats: dict[Api, type[Format]] = {
+        "responses": ResponsesFormat,
+        "moderations": ModerationFormat,
+        "embeddings": EmbeddingFormat,
+    }
     return formats.get(api, ChatFormat)()

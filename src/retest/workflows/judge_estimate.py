@@ -59,7 +59,8 @@ def _asked(metrics: Mapping[str, Metric[Any]], plan: PlanEstimate) -> Iterator[t
             if isinstance(metric, DefinedJudge | PairwiseJudge):
                 asked = count_tokens([{"role": "system", "content": instruction_text(metric.definition)}])
             pairwise = isinstance(metric, PairwiseJudge)
-            usage = Usage(input_tokens=asked + shown * (1 + pairwise), output_tokens=_VERDICT_TOKENS)
+            written = 0 if metric.info.judge is not None and metric.info.judge.api is not None else _VERDICT_TOKENS
+            usage = Usage(input_tokens=asked + shown * (1 + pairwise), output_tokens=written)
             for judge in metric.judging.judges:
                 yield judge, metric.options.judge_samples * (_orders(len(plan.arms)) if pairwise else 1), usage
 

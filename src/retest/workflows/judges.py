@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from retest.domain.judge import JudgeSpec
 from retest.domain.sample import Usage
 from retest.domain.suite import MetricSpec
+from retest.runner.callers import judge_callers
 from retest.runner.events import Listener, ignore_events
-from retest.runner.judging import JudgeCaller, JudgingContext, JudgingOptions, judge_callers
+from retest.runner.judging import JudgeCaller, JudgingContext, JudgingOptions
 from retest.runner.pacing import RetryPolicy
 from retest.runner.stopping import Budget, Limits, StopSignal
 from retest.store.base import Ledger

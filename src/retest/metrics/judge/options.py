@@ -14,7 +14,7 @@ class JuryOptions(MetricOptions):
     """Options of every metric that asks a model."""
 
     judge: str | None = Field(
-        None, description="Which of the suite's `judges` is asked; omitted: the only one that there is"
+        None, description="Which of the suite's `judges` is asked; omitted: the only one that fits"
     )
     judges: tuple[str, ...] = Field((), description="Several judges, in place of `judge`: a jury, each with a vote")
     judge_samples: int = Field(1, ge=1, le=100, description="How often each judge is asked about each answer")
@@ -80,3 +80,20 @@ class ModerationOptions(JuryOptions):
     measure: Literal["flagged", "score"] = Field(
         "flagged", description="1 where something is flagged, or the highest score of the categories"
     )
+
+
+class EmbeddingOptions(JuryOptions):
+    """Options of embedding_similarity."""
+
+    judge_samples: Literal[1] = Field(1, description="An embedding is the same each time, so it is asked for once")
+    field: str | None = Field(
+        None,
+        min_length=1,
+        description="The case's field to compare with in place of `expected`; a list is several references",
+    )
+    prefix: str = Field("", description='Written before each text, as some models want it: "query: "')
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Return which field of the case holds the reference, where it is not `expected`."""
+        return {} if self.field is None else {"reference": self.field}
