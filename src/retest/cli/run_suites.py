@@ -142,7 +142,10 @@ def _say_why_it_stopped(outcome: RunOutcome, run: Run) -> None:
     slug, what = _STOPPED[outcome.stop_reason or "interrupt"]
     details = () if outcome.stop_reason == "interrupt" else (outcome.stop_message,)
     kept = f"{run.counts.samples - run.counts.errors:,} of {run.planned:,} samples have an answer, which is stored"
-    problem = Problem(slug=slug, message=what, details=(*details, kept), fix=f"resume with: {outcome.command}")
+    fix = f"resume with: {outcome.command}"
+    if "--max-cost" in outcome.command and outcome.stop_reason == "budget":
+        fix += ", with a higher --max-cost: what is spent counts against it"
+    problem = Problem(slug=slug, message=what, details=(*details, kept), fix=fix)
     print_problems([problem])
 
 

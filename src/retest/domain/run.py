@@ -87,7 +87,7 @@ class RunMetric:
 class JudgeCounts:
     """What one judge did in a run, kept apart from what targets did; `failures` are judgments without a verdict.
 
-    `cost_usd` is of the calls made by this run; None where a price is unknown.
+    `cost_usd` is of the calls made by this run; None where a price is unknown. `failed_calls` brought no answer.
     """
 
     calls: int = 0
@@ -96,13 +96,16 @@ class JudgeCounts:
     cost_usd: float | None = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
+    failed_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCounts:
-    """What a run did. `calls` were made to targets by this run; `ledger_hits` were already paid for.
+    """What a run did, in all processes that worked on it.
 
-    `cost_usd` is of the calls made by this run; None where a price is unknown. `judges` have accounts of their own.
+    `calls` were made to targets by this run, and each that was answered counts once; `failed_calls` of them brought no
+    answer (those of a process that was killed are not known). `ledger_hits` were paid for by others. `cost_usd` is of
+    the calls made by this run; None where a price is unknown. `judges` have accounts of their own.
     """
 
     cases: int = 0
@@ -114,6 +117,7 @@ class RunCounts:
     input_tokens: int = 0
     output_tokens: int = 0
     unpriced_calls: int = 0
+    failed_calls: int = 0
     judges: Mapping[str, JudgeCounts] = field(default_factory=dict)
 
 

@@ -12,7 +12,7 @@ class Tally:
     """Counts stored samples, in constant memory."""
 
     def __init__(self) -> None:
-        self._samples = self._errors = self._calls = self._hits = 0
+        self._samples = self._errors = self._calls = self._hits = self._failed = 0
         self._input_tokens = self._output_tokens = self._unpriced = 0
         self._cost_usd = 0.0
 
@@ -23,7 +23,7 @@ class Tally:
             self._hits += record.ledger_hit
             if not isinstance(record.outcome, Response):
                 self._errors += 1
-                self._calls += record.outcome.kind != "offline"
+                self._failed += record.outcome.kind != "offline"
             elif not record.ledger_hit:
                 self._add_call(record.outcome)
 
@@ -46,10 +46,11 @@ class Tally:
             cases=cases,
             samples=self._samples,
             errors=self._errors,
-            calls=self._calls,
+            calls=self._calls + self._failed,
             ledger_hits=self._hits,
             cost_usd=None if self._unpriced else self._cost_usd,
             input_tokens=self._input_tokens,
             output_tokens=self._output_tokens,
             unpriced_calls=self._unpriced,
+            failed_calls=self._failed,
         )

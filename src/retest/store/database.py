@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import sqlalchemy as sa
 
@@ -38,6 +38,7 @@ from retest.store.records import (
 )
 from retest.store.rescored import Rescoring
 from retest.store.reviews import StoredReviews
+from retest.store.run_counts import count_run
 from retest.store.run_queries import find_run_number, find_unfinished, list_runs, load_runs
 from retest.store.run_writer import StoredRunWriter
 from retest.store.runs import RunUpdate, change_run, change_tags, next_draw, open_run, set_metadata
@@ -54,8 +55,6 @@ from retest.store.sample_queries import (
 from retest.store.search import search
 from retest.store.tables import runs
 from retest.store.writer import Writer
-
-T = TypeVar("T")
 
 _BEATS_PER_LEASE = 3
 _LEASE_S = 60.0
@@ -74,7 +73,7 @@ class Store:
         self._writer = Writer(database)
         self._observer = this_observer()
         self._leases: dict[str, float] = {}
-        # Whatever name an owner is given, no other process may be taken for it.
+        # No other process may be taken for an owner of the same name.
         self._unique = f"{socket.gethostname()}:{uuid.uuid4().hex[:12]}"
         self._closed = False
 
@@ -99,12 +98,13 @@ class Store:
         """Return the ledger for one owner of claims; equal names in two stores that are open are two owners.
 
         Args:
-            owner: a name to know it by.
+            owner: a name to know it by: the run's id, which responses then say they were paid for by.
             lease_s: how long claims outlive the last sign of life of a process on another machine.
         """
         name = self._owner(owner)
         self._keep_alive(name, lease_s)
-        return StoredLedger(self._database, self._writer, owner=name, lease_s=lease_s, observer=self._observer)
+        watch = self._observer
+        return StoredLedger(self._database, self._writer, owner=name, lease_s=lease_s, observer=watch, run=owner)
 
     def start_run(self, run: Run, *, owner: str = "") -> StoredRunWriter:
         """Store the header of a run (or take up an unfinished one of the same id) and return its writer.
@@ -196,6 +196,11 @@ class Store:
         """
         with self._database.reading() as connection:
             return next(load_runs(connection, [find_run_number(connection, name)]))
+
+    def count_run(self, run: str) -> RunCounts:
+        """Return what all processes together did for a run (named as for `get_run`): each paid call once."""
+        with self._database.reading() as connection:
+            return count_run(self._database, connection, find_run_number(connection, run))
 
     def iter_samples(self, run: str, wanted: SampleFilter | None = None) -> Iterator[StoredSample]:
         """Yield the samples of a run (named as for `get_run`) in a stream.

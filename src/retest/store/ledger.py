@@ -23,8 +23,11 @@ class StoredLedger:
     A claim is held while its owner lives; the store's own thread says so every third of `lease_s`.
     """
 
-    def __init__(self, database: Database, writer: Writer, *, owner: str, lease_s: float, observer: Observer) -> None:
+    def __init__(
+        self, database: Database, writer: Writer, *, owner: str, lease_s: float, observer: Observer, run: str = ""
+    ) -> None:
         self.owner = owner
+        self._run = run
         self.lease_s = lease_s
         self._database = database
         self._writer = writer
@@ -48,7 +51,9 @@ class StoredLedger:
     async def record(self, entries: Sequence[LedgerEntry]) -> None:
         """Write responses and drop their claims; durable on disk when it returns."""
         now_us = int(self._database.clock() * 1_000_000)
-        await self._writer.write(lambda connection: insert_responses(self._database, connection, entries, now_us))
+        await self._writer.write(
+            lambda connection: insert_responses(self._database, connection, entries, now_us, self._run)
+        )
 
     async def release(self, keys: Sequence[str]) -> None:
         """Give up claims whose calls failed."""
@@ -93,10 +98,10 @@ def find_known(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]
 
 
 def insert_responses(
-    database: Database, connection: sa.Connection, entries: Sequence[LedgerEntry], now_us: int
+    database: Database, connection: sa.Connection, entries: Sequence[LedgerEntry], now_us: int, run: str = ""
 ) -> None:
-    """Write responses (the first under a key stays) and drop their claims."""
-    rows = [(entry.key, entry.role, now_us, *encode_response(entry.response)) for entry in entries]
+    """Write responses, paid for by a run, and drop their claims; the first under a key stays."""
+    rows = [(entry.key, entry.role, now_us, *encode_response(entry.response, run)) for entry in entries]
     rows.sort(key=lambda row: row[0])
     columns = ("key", "role", "created_us", "output", "payload")
     database.prepare_insert(responses, columns).run(connection, rows)

@@ -28,6 +28,8 @@ _UNSTORABLE = re.compile("[\x00\x10\ud800-\udfff]")
 _ESCAPED = re.compile("\x10([0-9a-f]{4})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+PAID_BY = "run"  # under which a response's JSON names the run that called for it
+
 ScoreCells = tuple[float | None, str | None, str | None, bytes | None]  # value, failure, reason, details
 
 
@@ -116,9 +118,14 @@ def decode_time(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def encode_response(response: Response) -> tuple[str, bytes | None]:
-    """Return the output as text and all else as JSON (None where there is nothing else)."""
-    rest: dict[str, JsonValue] = {}
+def encode_response(response: Response, run: str = "") -> tuple[str, bytes | None]:
+    """Return the output as text and all else as JSON (None where there is nothing else).
+
+    Args:
+        response: what came back.
+        run: the id of the run that paid for it, kept beside it.
+    """
+    rest: dict[str, JsonValue] = {PAID_BY: run} if run else {}
     if response.tool_calls:
         rest["tool_calls"] = response.tool_calls
     if response.meta:
@@ -140,6 +147,7 @@ def decode_response(output: str, payload: bytes | None) -> Response:
     if payload is None:
         return Response(output=text)
     rest = decode_json(payload)
+    rest.pop(PAID_BY, None)
     rest["tool_calls"] = tuple(rest.get("tool_calls", ()))
     tokens = rest.pop("usage", None)
     if tokens is not None:

@@ -21,6 +21,7 @@ from retest.runner.events import Event, Listener, PlanReady, Stopping, WaitingFo
 from retest.runner.stopping import Budget, Limits, StopSignal
 from retest.workflows.revision_sides import RevisionSide
 from retest.workflows.run import PreparedRun, RunOptions, RunOutcome, Share, SuiteRun
+from retest.workflows.run_counts import left_to_spend
 from retest.workflows.separate_imports import separate_imports
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ def _shares(sides: Sequence[RevisionSide], prepared: Sequence[PreparedRun], opti
     given = options.max_cost_usd
     limits = Limits(
         max_calls=options.max_calls,
-        max_cost_usd=settings["max_cost_usd"] if given is None else given,
+        max_cost_usd=left_to_spend(
+            settings["max_cost_usd"] if given is None else given, sum(ready.spent_usd for ready in prepared)
+        ),
         estimated_call_usd=max(ready.estimate.call_usd for ready in prepared),
     )
     budget = Budget(limits)

@@ -37,6 +37,7 @@ from retest.workflows.judges import (
     open_judges,
     unpriced_judges,
 )
+from retest.workflows.run_counts import left_to_spend, spent_before, total_counts
 from retest.workflows.run_header import run_arm, run_files, run_metric
 from retest.workflows.run_pairwise import judge_run_pairs
 from retest.workflows.workspace import Workspace
@@ -90,6 +91,7 @@ class PreparedRun:
     judges: OpenJudges
     ledger: Ledger
     unfinished: Run | None = None
+    spent_usd: float = 0.0  # by processes that worked on this run before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,7 @@ class SuiteRun:
             judges=judges,
             ledger=ledger,
             unfinished=unfinished,
+            spent_usd=0.0 if self._max_cost_usd is None else spent_before(store, unfinished),
         )
 
     async def carry_out(
@@ -171,7 +174,7 @@ class SuiteRun:
         if self._options.dry_run:
             return RunOutcome(suite=self._suite, plan=ready, exit_code=ExitCode.PASSED)
         run = prepared.unfinished or self._header(ready.run_id, plan, metrics, planned=ready.planned)
-        options = self._execution_options(prepared.estimate, share)
+        options = self._execution_options(prepared, share)
         callers = prepared.judges.callers(
             judging_context(
                 prepared.ledger,
@@ -189,9 +192,9 @@ class SuiteRun:
             judges=callers,
         )
         execution = Execution(plan, backends, options, self._tell, stop)
-        await _execute(execution, store, run)
+        await _execute(execution, store, run, prepared.unfinished)
         pairwise = await judge_run_pairs(store, run, metrics, callers, stop)
-        return await asyncio.to_thread(self._close, store, run, ready, execution, pairwise)
+        return await asyncio.to_thread(self._close, store, run, prepared, execution, pairwise)
 
     # -- before ----------------------------------------------------------------------------------------------------
 
@@ -308,12 +311,12 @@ class SuiteRun:
             metadata={**suite.metadata, **self._options.metadata},
         )
 
-    def _execution_options(self, estimate: PlanEstimate, share: Share | None) -> ExecutionOptions:
+    def _execution_options(self, prepared: PreparedRun, share: Share | None) -> ExecutionOptions:
         settings = self._workspace.settings
         limits = Limits(
             max_calls=self._options.max_calls,
-            max_cost_usd=self._max_cost_usd,
-            estimated_call_usd=estimate.call_usd,
+            max_cost_usd=left_to_spend(self._max_cost_usd, prepared.spent_usd),
+            estimated_call_usd=prepared.estimate.call_usd,
         )
         offline = {i for i, arm in enumerate(self._suite.arms) if arm.target.provider != "replay"}
         return ExecutionOptions(
@@ -327,20 +330,25 @@ class SuiteRun:
     # -- after -----------------------------------------------------------------------------------------------------
 
     def _close(
-        self, store: Store, run: Run, ready: PlanReady, execution: Execution, pairwise: Sequence[PairwiseResult]
+        self, store: Store, run: Run, prepared: PreparedRun, execution: Execution, pairwise: Sequence[PairwiseResult]
     ) -> RunOutcome:
         # NumPy and SciPy load here: not before the first call, nor during the calls, whose latency is measured.
         from retest.workflows.finish import close_run
+        from retest.workflows.inspect import load_table
 
         stop = execution.stop
         status: RunStatus = "complete"
         if stop.is_set:
             status = "interrupted" if stop.reason == "interrupt" else "incomplete"
-        run = replace(run, status=status, counts=execution.counts(), finished_at=self._workspace.clock())
-        closed = close_run(store, run, self._suite.gate, execution.table, pairwise)
+        counts = total_counts(store, prepared.unfinished, execution.counts())
+        run = replace(run, status=status, counts=counts, finished_at=self._workspace.clock())
+        # Stopped again before it had gone through what was there: the store has more than this process saw.
+        is_partial = prepared.unfinished is not None and stop.is_set
+        table = load_table(store, run) if is_partial else execution.table
+        closed = close_run(store, run, self._suite.gate, table, pairwise)
         return RunOutcome(
             suite=self._suite,
-            plan=ready,
+            plan=prepared.ready,
             exit_code=closed.exit_code,
             run=closed.run,
             summary=closed.summary,
@@ -370,14 +378,15 @@ async def run_suite(
         await asyncio.to_thread(store.close)
 
 
-async def _execute(execution: Execution, store: Store, run: Run) -> RunCounts:
+async def _execute(execution: Execution, store: Store, run: Run, unfinished: Run | None) -> RunCounts:
     """Execute the plan; a store that fails midway leaves an incomplete run, not a mistake in how it was called."""
     try:
         return await execution.run()
     except BaseException as error:
         # Whatever happened, what is stored stays, and the same command resumes it.
         with suppress(Exception):
-            store.update_run(run.run_id, status="incomplete", counts=execution.counts())
+            counts = total_counts(store, unfinished, execution.counts())
+            store.update_run(run.run_id, status="incomplete", counts=counts)
         if isinstance(error, StoreError):
             raise IncompleteError(*error.problems) from error
         raise
