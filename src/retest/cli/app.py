@@ -19,7 +19,7 @@ _PANELS: dict[str, tuple[str, ...]] = {
     "Start": ("init", "check", "plan", "run"),
     "Decide": ("gate", "baseline", "compare", "bisect", "aa", "judge", "waive"),
     "Look": ("view", "diff", "show", "review", "rescore", "report", "runs", "search", "export"),
-    "Write": ("try_prompt", "render", "metrics", "schema"),
+    "Write": ("try_prompt", "render", "cases", "metrics", "schema"),
     "Keep": ("tag", "delete", "gc", "doctor"),
 }
 

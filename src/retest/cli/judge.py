@@ -35,12 +35,18 @@ def calibrate(
         Path | None, typer.Option("--data", help="Labelled rows (JSONL, CSV, ...). Default: the suite's dataset.")
     ] = None,
     run: Annotated[str | None, typer.Option("--run", help="With --against reviews: only this run's answers.")] = None,
+    dimension: Annotated[
+        str | None, typer.Option("--dimension", help="With --against reviews: what people scored; label for good/bad.")
+    ] = None,
     answer: Annotated[
         str | None, typer.Option("--answer", help="Field of the answer (of the first, of a pair).")
     ] = None,
     second: Annotated[str | None, typer.Option("--second", help="Field of a pair's second answer.")] = None,
     recorded: Annotated[
-        str | None, typer.Option("--recorded", help="Field with judgments made elsewhere: nobody is asked.")
+        str | None,
+        typer.Option(
+            "--recorded", help="Field (of reviews: the runs' metric) with judgments already made: nobody is asked."
+        ),
     ] = None,
     swapped: Annotated[
         str | None, typer.Option("--swapped", help="Recorded winner of a pair with the second answer shown first.")
@@ -77,6 +83,8 @@ def calibrate(
 
         retest judge calibrate judges/tone.yaml --against label --data labelled.csv --recorded score
 
+        retest judge calibrate quality --against reviews --suite evals/support.yaml --recorded quality
+
         retest judge calibrate pairwise --against better --recorded ab --swapped ba --data pairs.jsonl
     """
     from retest.cli.config import open_workspace
@@ -89,6 +97,7 @@ def calibrate(
         judges=tuple(judge or ()),
         data=data,
         run=run,
+        dimension=dimension,
         answer=answer,
         second=second,
         recorded=recorded,

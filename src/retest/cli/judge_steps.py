@@ -29,8 +29,12 @@ from retest.workflows.calibration_files import (
     save_calibration,
 )
 from retest.workflows.find_judge import NamedJudge, find_judge, own_files
+from retest.workflows.find_runs import find_run
 from retest.workflows.labelled_cases import LabelFields, LabelledSet, read_labelled
+from retest.workflows.labelled_reviews import ReviewLabels, read_reviewed
 from retest.workflows.workspace import Workspace
+
+REVIEWS = "reviews"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class CalibrateWish:
     judges: tuple[str, ...] = ()
     data: Path | None = None
     run: str | None = None
+    dimension: str | None = None
     answer: str | None = None
     second: str | None = None
     recorded: str | None = None
@@ -70,9 +75,10 @@ def calibrate_judge(wish: CalibrateWish, workspace: Workspace, *, as_json: bool)
         if wish.recorded is None
         else find_judge(wish.definition, cwd=workspace.cwd, language=wish.language)
     )
-    source, data = _source(wish, suite, workspace)
-    labelled = read_labelled(source, named.definition, _fields(wish))
+    labelled, data, recorded_by = _labelled(wish, named, suite, workspace)
     judgments, who = _judgments(wish, named, labelled, workspace)
+    if wish.recorded is not None and recorded_by:
+        who = recorded_by
     origin = CalibrationOrigin(judge=who, against=wish.against, data=data, calibrated_on=workspace.clock().date())
     found = calibrate(named.definition, labelled, judgments, origin, coefficient=coefficient)
     if not found.items:
@@ -106,15 +112,27 @@ def _coefficient(name: str | None) -> Coefficient | None:
     return found
 
 
-def _source(wish: CalibrateWish, suite: Suite | None, workspace: Workspace) -> tuple[Iterable[Case], str]:
-    if wish.against == "reviews" and wish.data is None:
-        raise UsageError(
-            Problem(
-                slug="calibrate-reviews",
-                message="there are no reviews that a judge could be held against",
-                fix="label rows in a file, and name the field: --against FIELD --data FILE",
-            )
+def _labelled(
+    wish: CalibrateWish, named: NamedJudge, suite: Suite | None, workspace: Workspace
+) -> tuple[LabelledSet, str, str]:
+    """Return labelled cases, where they come from, and who gave the recorded judgments where that is known."""
+    if wish.against != REVIEWS or wish.data is not None:
+        source, data = _source(wish, suite, workspace)
+        return read_labelled(source, named.definition, _fields(wish)), data, ""
+    with workspace.open_store(read_only=True) as store:
+        run = None if wish.run is None else find_run(store, wish.run).run_id
+        labels = ReviewLabels(
+            dimension=wish.dimension,
+            run=run,
+            suite=None if suite is None or run is not None else suite.name,
+            recorded=wish.recorded,
+            values=_fields(wish).values,
         )
+        found = read_reviewed(store, named.definition, labels)
+    return found.labelled, found.data, found.judge if wish.judge_name == "recorded" else ""
+
+
+def _source(wish: CalibrateWish, suite: Suite | None, workspace: Workspace) -> tuple[Iterable[Case], str]:
     if wish.data is not None:
         path = workspace.cwd / wish.data
         if not path.is_file():
