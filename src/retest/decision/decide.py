@@ -149,8 +149,8 @@ def _in_words(scores: MetricScores, pair: PairedComparison, judged: JudgedTogeth
         p_worse=pair.p_worse,
         p_better=pair.p_better,
         p_cases=pair.p_cases,
-        mde=_drop(scores, pair.mde),
-        mde_concentrated=_drop(scores, pair.mde_concentrated),
+        mde=in_drop_units(scores, pair.mde),
+        mde_concentrated=in_drop_units(scores, pair.mde_concentrated),
         margin=scores.margin,
         n_cases=pair.n_cases,
         range_low=scores.low,
@@ -161,7 +161,7 @@ def _in_words(scores: MetricScores, pair: PairedComparison, judged: JudgedTogeth
     )
 
 
-def _drop(scores: MetricScores, drop: float | None) -> float | None:
+def in_drop_units(scores: MetricScores, drop: float | None) -> float | None:
     """Return a drop as a person reads it: on a log scale the share lost, or gained where lower is better."""
     if drop is None or scores.scale == "linear":
         return drop

@@ -35,6 +35,8 @@ class MetricComparison:
         drift_limit: how far the mean must move to say more than the drift that `retest aa` measured between equal runs;
             None where none was measured, or none was found.
         within_drift: it regressed, and its mean did not move that far.
+        level: of a run that was sampled until decided: the nominal p at which its last look could reject. All p-values
+            but `p_cases` are those of the whole design then, and compare with alpha as always.
     """
 
     metric: str
@@ -62,6 +64,7 @@ class MetricComparison:
     missing_high: float | None = None
     drift_limit: float | None = None
     within_drift: bool = False
+    level: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

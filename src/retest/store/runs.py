@@ -16,7 +16,7 @@ from retest.store.blobs import blob_hash, store_blobs
 from retest.store.engine import Database
 from retest.store.liveness import Observer
 from retest.store.owners import is_alive
-from retest.store.payloads import decode_optional, encode_json, encode_optional, encode_text, encode_time
+from retest.store.payloads import decode_json, decode_optional, encode_json, encode_optional, encode_text, encode_time
 from retest.store.run_headers import encode_arm, encode_counts, encode_header, encode_metric
 from retest.store.tables import draws, run_arms, run_metadata, run_metrics, run_tags, runs
 
@@ -153,6 +153,9 @@ def change_run(connection: sa.Connection, number: int, update: RunUpdate) -> Non
     values = _changed(update)
     if update.status is not None and update.status != "running":
         values["owner"] = None
+    if update.summary is not None and "planned" in update.summary:  # it stopped when its verdict stood
+        header = connection.execute(sa.select(runs.c.header).where(runs.c.id == number)).scalar_one()
+        values["header"] = encode_json({**decode_json(header), "planned": update.summary["planned"]})
     if values:
         connection.execute(sa.update(runs).where(runs.c.id == number).values(values))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retest.decision.align import (
+    ArmPairs,
     ArmSide,
     CasePairs,
     MetricPlan,
@@ -31,7 +32,7 @@ from retest.domain.comparison import (
     ArmComparison,
     ChangedCase,
     ComparedRun,
-    PromptChange,
+    Difference,
     RunComparison,
 )
 from retest.domain.json_value import content_hash
@@ -39,21 +40,22 @@ from retest.domain.pairwise import PAIRWISE, PairwiseResult
 from retest.domain.run import Run, RunArm
 from retest.domain.scores import ArmCalls, CaseScores, RunScores
 from retest.domain.self_test import MeasuredDrift
+from retest.domain.sequential import SequentialDecision
 from retest.domain.suite import GatePolicy
 from retest.workflows.changed_answers import attach_answers
 from retest.workflows.compare_usage import compare_usage
+from retest.workflows.diff_notes import answers_age, comparison_warnings, prompt_changes, repeat_notes
 from retest.workflows.judge_again import JudgeAgain
 from retest.workflows.measured_drift import read_drifts
 from retest.workflows.pairwise_sides import PairedArms, PairwiseAsker, judge_paired
 from retest.workflows.read_scores import read_run_scores
 from retest.workflows.renewed_scores import Means, Renewed, renew_scores
+from retest.workflows.review_columns import REVIEW
+from retest.workflows.stored_decision import judged_together, with_stand
 from retest.workflows.stored_gate import read_stored_gate
 
 if TYPE_CHECKING:
     from retest.store.database import Store
-
-OLD_AFTER = timedelta(days=30)
-"""Age of the baseline's answers past which providers have often changed a model behind its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class DiffOptions:
         gate: the policy with alpha and margins; None for the one that the candidate's suite had.
         pairwise: who has pairs of answers judged; None leaves pairwise metrics without a verdict.
         again: who has stored answers judged again; None compares the judgments that are there.
+        run_code: metrics that run the user's code may score anew; not where the files are a stranger's.
     """
 
     arms: tuple[str, str] | None = None
@@ -77,6 +80,7 @@ class DiffOptions:
     gate: GatePolicy | None = None
     pairwise: PairwiseAsker | None = None
     again: JudgeAgain | None = None
+    run_code: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +113,13 @@ class Sides:
     drifts: Mapping[tuple[str, str], MeasuredDrift] = field(default_factory=dict)
     renewed: Renewed = field(default_factory=Renewed)
     base_dir: Path = Path()
+    decision: SequentialDecision | None = None
 
 
 def diff_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Path, now: datetime) -> RunComparison:
     """Compare two runs arm by arm.
+
+    A candidate that was sampled until decided against this baseline keeps its verdicts.
 
     Args:
         baseline: the run compared against.
@@ -120,6 +127,28 @@ def diff_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Pat
         options: which arms and metrics.
         cwd: where the suite's path starts, for metrics that must be built again.
         now: for the age of the baseline's answers.
+
+    Raises:
+        UsageError: an arm or metric that is asked for is in neither run.
+    """
+    before, after = baseline.scores, candidate.scores
+    sides, arms = align_runs(baseline, candidate, options, cwd=cwd)
+    compared = [_compare_arms(sides, first, second, options) for first, second in arms.pairs]
+    age = answers_age(before, [first for first, _ in arms.pairs], now)
+    return RunComparison(
+        baseline=_compared_run(before),
+        candidate=_compared_run(after),
+        arms=tuple(compared),
+        differences=run_differences(before, after, sides.pairs),
+        prompts=tuple(prompt_changes(arms.pairs)),
+        unpaired_arms=arms.unpaired,
+        age_days=None if age is None else age / timedelta(days=1),
+        warnings=tuple(comparison_warnings(baseline, candidate, arms.pairs, age)),
+    )
+
+
+def align_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Path) -> tuple[Sides, ArmPairs]:
+    """Return both sides with what they have in common, scores made anew where that is due, and the arms that pair.
 
     Raises:
         UsageError: an arm or metric that is asked for is in neither run.
@@ -134,28 +163,43 @@ def diff_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Pat
         plans=plan_metrics(before, after, pairs, options.metrics),
         gate=options.gate or _stored_gate(candidate),
         drifts=read_drifts(candidate.store, after.suite),
+        decision=judged_together(baseline, candidate),
     )
-    renewed = renew_scores(baseline, candidate, sides.plans, pairs, arms.pairs, Means(cwd=cwd, again=options.again))
-    sides = replace(sides, renewed=renewed, base_dir=(cwd / after.suite_path).parent)
-    compared = [_compare_arms(sides, first, second, options) for first, second in arms.pairs]
-    age = _age(before, [first for first, _ in arms.pairs], now)
-    return RunComparison(
-        baseline=_compared_run(before),
-        candidate=_compared_run(after),
-        arms=tuple(compared),
-        differences=run_differences(before, after, pairs),
-        prompts=tuple(_prompt_changes(arms.pairs)),
-        unpaired_arms=arms.unpaired,
-        age_days=None if age is None else age / timedelta(days=1),
-        warnings=tuple(_warnings(sides, arms.pairs, age)),
+    renewed = renew_scores(
+        baseline,
+        candidate,
+        sides.plans,
+        pairs,
+        arms.pairs,
+        Means(cwd=cwd, again=options.again, run_code=options.run_code),
     )
+    return replace(sides, renewed=renewed, base_dir=(cwd / after.suite_path).parent), arms
 
 
 def _stored_gate(candidate: Side) -> GatePolicy:
     return GatePolicy() if candidate.run is None else read_stored_gate(candidate.run)
 
 
-def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOptions) -> ArmComparison:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmScores:
+    """Two arms' scores, ready to be judged, and what was found out on the way.
+
+    Attributes:
+        metrics: of every plan, in order; one that cannot be compared has a note and no scores.
+        blocked: why the arms must not be compared at all.
+        silent: what changed without being asked for.
+    """
+
+    metrics: tuple[MetricScores, ...]
+    clusters: Mapping[str, str] | None
+    pairwise: Mapping[str, PairwiseResult]
+    differences: tuple[Difference, ...] = ()
+    silent: tuple[str, ...] = ()
+    blocked: str | None = None
+
+
+def score_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOptions) -> ArmScores:
+    """Return the scores of two arms on the cases that both sides have."""
     before, after = sides.baseline.scores, sides.candidate.scores
     calls_before, calls_after = before.calls.get(first.name, ArmCalls()), after.calls.get(second.name, ArmCalls())
     differences, silent = arm_differences(
@@ -164,36 +208,66 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
     blocked = blocked_by(differences)
     clusters = {**(before.clusters() or {}), **(after.clusters() or {})} or None
     pairwise = {} if blocked else _judge_pairs(sides, first, second, clusters, options)
-    scores = [
+    metrics = [
         _pair_scores(sides, plan, pairwise, blocked)
         if plan.metric.metric == PAIRWISE
         else _metric_scores(sides, plan, first, second, blocked)
         for plan in sides.plans
     ]
+    return ArmScores(
+        metrics=tuple(metrics),
+        clusters=clusters,
+        pairwise=pairwise,
+        differences=differences,
+        silent=silent,
+        blocked=blocked,
+    )
+
+
+def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOptions) -> ArmComparison:
+    before, after = sides.baseline.scores, sides.candidate.scores
+    found = score_arms(sides, first, second, options)
+    scores, blocked = found.metrics, found.blocked
     left_out = unsampled(
         sides.pairs, {"baseline": _scored(scores, "baseline"), "candidate": _scored(scores, "candidate")}
     )
     policy = Policy(
-        alpha=sides.gate.alpha, case_share=sides.gate.case_share, seed=_seed(sides, first, second), clusters=clusters
+        alpha=sides.gate.alpha,
+        case_share=sides.gate.case_share,
+        seed=_seed(sides, first, second),
+        clusters=found.clusters,
     )
-    judged = mark_drift(judge_metrics(scores, policy), _drifts(sides, second), policy)
+    judged = mark_drift(
+        _with_stored_verdicts(judge_metrics(scores, policy), sides, first, second), _drifts(sides, second), policy
+    )
     missing = {case.case_id for case in left_out}
     paired = [case_id for case_id in sides.pairs.paired if case_id not in missing]
-    usage = (None, None) if blocked else compare_usage(calls_before, calls_after, paired, sides.pairs.paired)
+    calls = before.calls.get(first.name, ArmCalls()), after.calls.get(second.name, ArmCalls())
+    usage = (None, None) if blocked else compare_usage(*calls, paired, sides.pairs.paired)
     comparison = ArmComparison(
         baseline=first.name,
         candidate=second.name,
         metrics=tuple(metric.comparison for metric in judged),
-        differences=differences,
+        differences=found.differences,
         slices=compare_slices(judged, {case_id: after.cases[case_id] for case_id in paired}),
         baseline_usage=usage[0],
         candidate_usage=usage[1],
         n_cases=len(paired) if blocked is None else 0,
         unpaired=(*sides.pairs.unpaired, *(left_out if blocked is None else ())),
-        notes=(*silent, *_repeat_notes(sides, first, second)),
-        pairwise=tuple(pairwise.values()),
+        notes=(*found.silent, *repeat_notes(before, after, first, second)),
+        pairwise=tuple(found.pairwise.values()),
     )
     return _with_cases(comparison, sides, judged, options)
+
+
+def _with_stored_verdicts(
+    judged: Sequence[JudgedMetric], sides: Sides, first: RunArm, second: RunArm
+) -> Sequence[JudgedMetric]:
+    if sides.decision is None:
+        return judged
+    tested = [plan.metric for plan in sides.plans if plan.metric.metric != REVIEW]
+    stand = sides.decision.arm(first.name, second.name)
+    return with_stand(judged, stand, {metric.name: metric.signature for metric in tested})
 
 
 def _judge_pairs(
@@ -331,50 +405,3 @@ def _compared_run(run: RunScores) -> ComparedRun:
         revision=run.revision,
         oldest_answer=min(oldest, default=None),
     )
-
-
-def _age(baseline: RunScores, arms: Sequence[RunArm], now: datetime) -> timedelta | None:
-    oldest = [moment for arm in arms if (moment := baseline.calls.get(arm.name, ArmCalls()).oldest) is not None]
-    return now - min(oldest) if oldest else None
-
-
-def _prompt_changes(pairs: Sequence[tuple[RunArm, RunArm]]) -> Iterator[PromptChange]:
-    """Yield each prompt that changed, once, however many arms use it."""
-    seen: set[tuple[str, str]] = set()
-    for first, second in pairs:
-        hashes = (first.prompt_hash, second.prompt_hash)
-        if first.prompt_hash != second.prompt_hash and hashes not in seen:
-            seen.add(hashes)
-            yield PromptChange(
-                name=second.prompt_name,
-                before=first.prompt_source,
-                after=second.prompt_source,
-                before_path=first.prompt_path,
-                after_path=second.prompt_path,
-            )
-
-
-def _warnings(sides: Sides, pairs: Sequence[tuple[RunArm, RunArm]], age: timedelta | None) -> Iterator[str]:
-    before, after = sides.baseline.scores, sides.candidate.scores
-    if _is_one_run(sides.baseline, sides.candidate) and all(first.name == second.name for first, second in pairs):
-        yield "both sides are the same run"
-    for name, run in (("baseline", before), ("candidate", after)):
-        if run.status != "complete":
-            yield f"the {name} {run.label} is {run.status}: samples are missing that it planned"
-    if age is not None and age > OLD_AFTER:
-        days = f"{age.days} days old"
-        yield f"the baseline's answers are up to {days}; the model behind the name may have changed since: run it anew"
-
-
-def _is_one_run(baseline: Side, candidate: Side) -> bool:
-    """Return whether both sides are the same run; a baseline file is the run that it was made from."""
-    if baseline.run is not None and candidate.run is not None:
-        return baseline.run.run_id == candidate.run.run_id
-    return baseline.scores.label == candidate.scores.label
-
-
-def _repeat_notes(sides: Sides, first: RunArm, second: RunArm) -> Iterator[str]:
-    for name, run, arm in (("baseline", sides.baseline.scores, first), ("candidate", sides.candidate.scores, second)):
-        calls = run.calls.get(arm.name, ArmCalls())
-        if calls.identical_repeats and arm.params.get("temperature") != 0:
-            yield f"the {name}'s repeats never differ: copies of one answer say no more than one answer"

@@ -1,0 +1,75 @@
+"""The decision that a run sampled until decided keeps: which comparison it is of, and its verdicts laid over that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+from retest.decision.decide import JudgedMetric
+from retest.domain.json_value import JsonValue, content_hash
+from retest.domain.scores import RunScores
+from retest.domain.sequential import ArmStand, MetricStand, SequentialDecision, read_decision
+from retest.workflows.renewed_scores import SideLike
+from retest.workflows.review_columns import REVIEW
+
+
+def scores_digest(scores: RunScores) -> str:
+    """Return what identifies the scores that a run was judged against; reviews, which come later, have no part."""
+    names = [metric.name for metric in scores.metrics if metric.metric != REVIEW]
+    document = {
+        arm: {name: dict(by_metric[name]) for name in names if name in by_metric}
+        for arm, by_metric in scores.scores.items()
+    }
+    cases = {case_id: case.content_hash for case_id, case in scores.cases.items()}
+    return content_hash(cast("JsonValue", {"scores": document, "cases": cases}))[:16]
+
+
+def judged_together(baseline: SideLike, candidate: SideLike) -> SequentialDecision | None:
+    """Return the candidate's decision where it was taken against this very baseline, else None."""
+    decision = None if candidate.run is None else read_decision(candidate.run.summary)
+    if decision is None or not decision.digest or decision.digest != scores_digest(baseline.scores):
+        return None
+    return decision
+
+
+def with_stand(
+    judged: Sequence[JudgedMetric], stand: ArmStand | None, signatures: Mapping[str, str]
+) -> list[JudgedMetric]:
+    """Return the metrics with the verdicts of the last look: a test of fixed size would be one look more.
+
+    Args:
+        judged: as a test of fixed size judges them.
+        stand: of the same arms; None where no look had come yet, which leaves everything open.
+        signatures: metric -> of its definition now. One that the looks judged by another, or that is not named (people
+            review answers later), is left as it is.
+    """
+    return [
+        _overlaid(metric, None if stand is None else stand.metric(metric.scores.metric), signatures)
+        for metric in judged
+    ]
+
+
+def _overlaid(judged: JudgedMetric, stand: MetricStand | None, signatures: Mapping[str, str]) -> JudgedMetric:
+    comparison = judged.comparison
+    signature = signatures.get(comparison.metric)
+    if comparison.verdict == "not_comparable" or signature is None:
+        return judged
+    if stand is None:
+        nothing = replace(comparison, verdict="inconclusive", p=1.0, p_adjusted=1.0, mde=None, mde_concentrated=None)
+        return replace(judged, comparison=nothing)
+    if stand.signature != signature:
+        return judged
+    laid = replace(
+        comparison,
+        verdict=stand.verdict,
+        p=stand.p,
+        p_adjusted=stand.p_adjusted,
+        p_worse=stand.p_worse,
+        p_better=stand.p_better,
+        p_cases=stand.p_cases,
+        mde=stand.mde,
+        mde_concentrated=stand.mde_concentrated,
+        level=stand.level,
+    )
+    return replace(judged, comparison=laid)
