@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from retest.domain.self_test import AlarmRate, MetricDrift, MetricNeed, SelfTest
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_p, format_points, format_share, format_value, plural
+from retest.report.terminal_table import FittedTable
 
 _SHOWN = 10
 _SUSPICIOUS = 0.05
@@ -70,10 +70,9 @@ def _expectation(rate: AlarmRate, alpha: float) -> str:
     return f"{sides}; {wanted}"
 
 
-def _drift_table(drifts: Sequence[MetricDrift]) -> Table:
+def _drift_table(drifts: Sequence[MetricDrift]) -> FittedTable:
     table = _table("drift from run to run, beyond sampling")
-    for name in ("means of the runs", "drift (sd)", "p"):
-        table.add_column(name, justify="right", no_wrap=name != "means of the runs")
+    table.add("number", "means of the runs", "drift (sd)", "p")
     for drift in drifts:
         table.add_row(
             Text(one_line(drift.metric)),
@@ -84,10 +83,9 @@ def _drift_table(drifts: Sequence[MetricDrift]) -> Table:
     return table
 
 
-def _table(title: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.title, table.title_justify, table.title_style = title, "left", ""
-    table.add_column("metric", overflow="fold", min_width=8)
+def _table(title: str) -> FittedTable:
+    table = FittedTable(title)
+    table.add("name", "metric")
     return table
 
 
@@ -108,10 +106,10 @@ def _drift_lines(drifts: Sequence[MetricDrift]) -> Iterator[str]:
         yield "diff and gate point out a regression that stays within this drift"
 
 
-def _need_table(needs: Sequence[MetricNeed], found: SelfTest) -> Table:
+def _need_table(needs: Sequence[MetricNeed], found: SelfTest) -> FittedTable:
     table = _table(f"smallest drop seen in 80 of 100 runs, {plural(found.samples, 'sample')} a case")
-    for name in ("sd of repeats", "seen", "wanted", "takes"):
-        table.add_column(name, justify="right" if name != "takes" else "left", no_wrap=name != "takes")
+    table.add("number", "sd of repeats", "seen", "wanted")
+    table.add("word", "takes")
     for need in needs:
         table.add_row(
             Text(one_line(need.metric)),

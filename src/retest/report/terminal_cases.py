@@ -16,18 +16,16 @@ from retest.domain.sample import CallError, CallOutcome, MetricFailure, ScoreOut
 from retest.domain.summary import CaseSummary
 from retest.report.escape import one_line, shortened, visible
 from retest.report.numbers import MISSING, format_cost, format_count, format_latency, format_value
+from retest.report.terminal_table import FittedTable
 
 _MIN_COLUMN = 26  # characters: below, an answer is a ladder of words and samples stand one below the other
 
 
-def case_table(rows: Sequence[tuple[str, CaseSummary]], metrics: Sequence[str], *, show_arm: bool) -> Table:
+def case_table(rows: Sequence[tuple[str, CaseSummary]], metrics: Sequence[str], *, show_arm: bool) -> FittedTable:
     """Return cases as rows with one value per metric; a value that varies between samples shows its spread."""
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    table.add_column("case", overflow="fold")
-    if show_arm:
-        table.add_column("arm", overflow="fold")
-    for metric in metrics:
-        table.add_column(one_line(metric), justify="right", overflow="fold")
+    table = FittedTable()
+    table.add("name", "case", *(["arm"] if show_arm else []))
+    table.add("number", *map(one_line, metrics))
     for arm, case in rows:
         cells = [Text(one_line(case.case_id))] + ([Text(one_line(arm))] if show_arm else [])
         table.add_row(*cells, *(_value_cell(case, metric) for metric in metrics))
@@ -118,15 +116,12 @@ def _scores(sample: SampleView) -> Text:
     return text
 
 
-def sample_table(samples: Sequence[tuple[str, SampleView]], metrics: Sequence[str]) -> Table:
+def sample_table(samples: Sequence[tuple[str, SampleView]], metrics: Sequence[str]) -> FittedTable:
     """Return samples as rows: case, sample, scores, and the answer or the error on one line."""
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", expand=True)
-    table.add_column("case", overflow="ellipsis", no_wrap=True, ratio=2)
-    table.add_column("arm", overflow="ellipsis", no_wrap=True, ratio=2)
-    table.add_column("#", justify="right")
-    for metric in metrics:
-        table.add_column(one_line(metric), justify="right", overflow="fold")
-    table.add_column("answer", overflow="ellipsis", no_wrap=True, ratio=4)
+    table = FittedTable()
+    table.add("excerpt", "case", "arm", ratio=2)
+    table.add("number", "#", *map(one_line, metrics))
+    table.add("excerpt", "answer", ratio=4)
     for case_id, sample in samples:
         cells = [Text(one_line(case_id)), Text(one_line(sample.arm)), Text(str(sample.sample_index))]
         cells += [_score_cell(sample.scores.get(metric)) for metric in metrics]
@@ -143,16 +138,13 @@ def _score_cell(score: ScoreOutcome | None) -> Text:
     return Text(format_value(score.value, low=None))
 
 
-def run_table(runs: Sequence[Run], metric: str | None) -> Table:
+def run_table(runs: Sequence[Run], metric: str | None) -> FittedTable:
     """Return runs as rows, the newest first; `metric` picks the value shown, else the first of each run."""
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    table.add_column("run", no_wrap=True)
-    table.add_column("suite", overflow="fold")
-    table.add_column("status", no_wrap=True)
-    table.add_column("samples", justify="right", no_wrap=True)
-    table.add_column(one_line(metric or "first metric"), justify="right", overflow="fold")
-    table.add_column("commit", no_wrap=True)
-    table.add_column("tags", overflow="fold")
+    table = FittedTable()
+    table.add("name", "run", "suite")
+    table.add("word", "status")
+    table.add("number", "samples", one_line(metric or "first metric"))
+    table.add("word", "commit", "tags")
     for run in runs:
         table.add_row(
             run.run_id,

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from retest.domain.comparison import ArmComparison, MetricComparison
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_interval, format_p, format_signed, format_value
 from retest.report.terminal_pairwise import pairwise_notes
+from retest.report.terminal_table import FittedTable
 from retest.report.verdict_text import drift_text
 
 VERDICT_STYLE = {
@@ -57,14 +57,13 @@ def verdict_line(comparisons: Sequence[ArmComparison]) -> Text:
     return line
 
 
-def verdict_table(metrics: Sequence[MetricComparison]) -> Table:
+def verdict_table(metrics: Sequence[MetricComparison]) -> FittedTable:
     """Return one row a metric; the adjusted p has a column where several metrics are judged together."""
     adjusted = sum(metric.verdict != "not_comparable" for metric in metrics) > 1
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("metric", overflow="fold", min_width=8)
-    for name in ("before", "after", "change", "95% interval", "p", *(("adj. p",) if adjusted else ())):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    table = FittedTable(gap=1)
+    table.add("name", "metric")
+    table.add("number", "before", "after", "change", "95% interval", "p", *(("adj. p",) if adjusted else ()))
+    table.add("word", "verdict")
     for metric in metrics:
         table.add_row(
             Text(one_line(metric.metric)),

@@ -37,6 +37,7 @@ from retest.report.numbers import (
 )
 from retest.report.terminal_comparison import comparison_head, verdict_line, verdict_notes, verdict_table
 from retest.report.terminal_pairwise import pairwise_notes
+from retest.report.terminal_table import FittedTable
 from retest.report.word_diff import Piece, diff_words
 
 _HASH = re.compile(r"\b[0-9a-f]{32,}\b")
@@ -145,13 +146,11 @@ def _slice_parts(slices: Sequence[SliceComparison], *, verbose: bool) -> list[Re
     return parts
 
 
-def slice_table(slices: Sequence[SliceComparison]) -> Table:
+def slice_table(slices: Sequence[SliceComparison]) -> FittedTable:
     """Return the change on each tag and cluster."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("slice", overflow="fold")
-    table.add_column("metric", overflow="fold")
-    for name in ("cases", "before", "after", "change", "95% interval"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = FittedTable(gap=1)
+    table.add("name", "slice", "metric")
+    table.add("number", "cases", "before", "after", "change", "95% interval")
     for part in slices:
         scale = (part.range_low, part.range_high)
         relative = part.scale == "log"
@@ -171,12 +170,11 @@ def _relative_interval(part: SliceComparison) -> str:
     return MISSING if part.low is None or part.high is None else f"[{part.low:+.1%}, {part.high:+.1%}]"
 
 
-def usage_table(before: Usage, after: Usage) -> Table:
+def usage_table(before: Usage, after: Usage) -> FittedTable:
     """Return tokens, cost and latency per answer on both sides; a row that neither side knows is left out."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("per answer")
-    for name in ("before", "after", "change"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = FittedTable(gap=1)
+    table.add("name", "per answer")
+    table.add("number", "before", "after", "change")
     rows: list[tuple[str, float | None, float | None, str, str]] = [
         (name, first, second, spell(first), spell(second))
         for name, first, second, spell in (

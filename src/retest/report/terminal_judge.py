@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from retest.domain.calibration import Calibration, Figure
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_p, plural
+from retest.report.terminal_table import FittedTable
 
 if TYPE_CHECKING:
     from retest.domain.judge import JudgeDefinition
@@ -75,15 +75,14 @@ def _head(calibration: Calibration) -> Iterator[Text]:
         yield Text(f"  {one_line(failure)}", "red")
 
 
-def _table(*heads: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column(heads[0], overflow="fold", min_width=20)
-    for name in heads[1:]:
-        table.add_column(name, justify="right", no_wrap=True)
+def _table(*heads: str) -> FittedTable:
+    table = FittedTable()
+    table.add("name", heads[0])
+    table.add("number", *heads[1:])
     return table
 
 
-def _figures(calibration: Calibration) -> Table:
+def _figures(calibration: Calibration) -> FittedTable:
     table = _table("agreement", "value", "95% interval")
     for name, figure in calibration.figures.items():
         style = "bold" if name == calibration.coefficient else ""
@@ -91,7 +90,7 @@ def _figures(calibration: Calibration) -> Table:
     return table
 
 
-def _bias(calibration: Calibration) -> Table:
+def _bias(calibration: Calibration) -> FittedTable:
     table = _table("bias", "value", "95% interval")
     for name, figure in calibration.bias.items():
         label = _BIAS.get(name, name)
@@ -101,12 +100,11 @@ def _bias(calibration: Calibration) -> Table:
     return table
 
 
-def _confusion(calibration: Calibration) -> Table:
+def _confusion(calibration: Calibration) -> FittedTable:
     names = [_short(label) for label in calibration.labels]
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("judge \\ people", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True, max_width=_WIDEST_LABEL)
+    table = FittedTable(gap=1)
+    table.add("name", "judge \\ people")
+    table.add("number", *names)
     for name, row in zip(names, calibration.confusion, strict=True):
         place = names.index(name)
         table.add_row(name, *(Text(str(n), _cell_style(n, on=i == place)) for i, n in enumerate(row)))
@@ -134,12 +132,9 @@ def _interval(figure: Figure) -> str:
 
 def definition_table(rows: Sequence[tuple[JudgeDefinition, Calibration | None]]) -> RenderableType:
     """Return one row for each definition, with the newest calibration that fits it."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("definition", overflow="fold", min_width=12)
-    table.add_column("version", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("scale", no_wrap=True)
-    table.add_column("agreement with people", overflow="fold")
+    table = FittedTable()
+    table.add("name", "definition")
+    table.add("word", "version", "", "scale", "agreement with people")
     for definition, calibration in rows:
         own = "" if definition.path is None else "own"
         table.add_row(

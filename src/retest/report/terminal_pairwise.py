@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from retest.domain.pairwise import PairwiseRank, PairwiseRanking, PairwiseResult
 from retest.report.escape import one_line
 from retest.report.numbers import format_interval, format_value, plural
 from retest.report.pairwise_text import pairwise_lines, rank_note
+from retest.report.terminal_table import FittedTable
 
 
 def pairwise_notes(results: Sequence[PairwiseResult]) -> Iterator[Text]:
@@ -26,11 +26,9 @@ def pairwise_ranking(ranking: PairwiseRanking) -> RenderableType:
     """Return one row a version, the strongest first; `rank` in brackets is where 95% of the resamples put it."""
     head = Text.assemble((one_line(ranking.metric), "bold"), f"  {one_line(ranking.group)}  Bradley-Terry".rstrip())
     head.append(f", {plural(ranking.n_cases, 'case')}, {plural(ranking.n_pairs, 'pair')}", "dim")
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("version", overflow="fold", min_width=8)
-    for name in ("wins of all", "95% interval", "win", "tie", "loss"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = FittedTable(gap=1)
+    table.add("name", "rank", "version")
+    table.add("number", "wins of all", "95% interval", "win", "tie", "loss")
     ranks = [version.rank for version in ranking.versions]
     for version in ranking.versions:
         table.add_row(_rank(version, tied=ranks.count(version.rank) > 1), *_cells(version))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from retest.domain.design import CheapestDesign, MetricDesign, Price, SeenDrop, SuiteDesign
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_cost, format_count, format_points, format_value, plural
+from retest.report.terminal_table import FittedTable
 
 _SOURCES = {"measured": "measured", "bound": "at most, by the mean", "assumed": "assumed"}
 
@@ -50,14 +50,11 @@ def _against(plan: SuiteDesign) -> str:
     return f"against the baseline {one_line(plan.reference or '')}, {samples}, {plan.compared:,} cases in common"
 
 
-def _drops(plan: SuiteDesign) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.title = f"smallest drop found in {plan.power:.0%} of runs (alpha {plan.alpha:g})"
-    table.title_justify, table.title_style = "left", ""
-    table.add_column("metric", overflow="fold", min_width=8)
-    for name in ("if all cases slip", "if few cases break"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("spread of repeats")
+def _drops(plan: SuiteDesign) -> FittedTable:
+    table = FittedTable(f"smallest drop found in {plan.power:.0%} of runs (alpha {plan.alpha:g})")
+    table.add("name", "metric")
+    table.add("number", "if all cases slip", "if few cases break")
+    table.add("word", "spread of repeats")
     for metric in plan.metrics:
         if metric.seen is not None:
             table.add_row(
@@ -102,10 +99,8 @@ def _share(metric: MetricDesign) -> float:
 def _grid(plan: SuiteDesign, metric: MetricDesign) -> Iterator[RenderableType]:
     yield Text(f"{_name(plan, metric)} with other designs (if all cases slip / if few break)")
     samples = sorted({seen.samples for seen in metric.grid})
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("cases", justify="right", no_wrap=True)
-    for k in samples:
-        table.add_column(plural(k, "sample"), justify="right", no_wrap=True)
+    table = FittedTable()
+    table.add("number", "cases", *(plural(k, "sample") for k in samples))
     for cases in sorted({seen.cases for seen in metric.grid}):
         cells = [next(seen for seen in metric.grid if (seen.cases, seen.samples) == (cases, k)) for k in samples]
         table.add_row(format_count(cases), *(_cell(metric, seen) for seen in cells))
@@ -129,10 +124,9 @@ def _cheapest(plan: SuiteDesign) -> Iterator[RenderableType]:
     yield Text(f"cheapest design that sees a drop by {format_points(share)} points of 100{each}{sides}")
     if plan.baseline_samples is not None and not all(one.enough_cases for metric in asked for one in metric.cheapest):
         yield Text("where it takes more cases, the baseline's answers to them come on top", "dim")
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("metric", overflow="fold", min_width=8)
-    table.add_column("if all cases slip")
-    table.add_column("if few cases break")
+    table = FittedTable()
+    table.add("name", "metric")
+    table.add("word", "if all cases slip", "if few cases break")
     for metric in asked:
         table.add_row(Text(_name(plan, metric)), *(_design(plan, design) for design in metric.cheapest))
     yield table

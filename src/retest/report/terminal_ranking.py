@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from retest.domain.ranking import RankedVersion, Ranking
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_interval, format_signed, format_value
 from retest.report.terminal_comparison import VERDICT_STYLE
+from retest.report.terminal_table import FittedTable
 
 
 def ranking_table(ranking: Ranking) -> RenderableType:
@@ -17,12 +17,10 @@ def ranking_table(ranking: Ranking) -> RenderableType:
     head = Text.assemble((one_line(ranking.metric), "bold"), f"  {one_line(ranking.arm)}")
     if ranking.direction == "lower":
         head.append("  lower is better", "dim")
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("version", overflow="fold", min_width=8)
-    for name in ("mean", "95% interval", "change"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(f"against {one_line(ranking.baseline)}", overflow="fold")
+    table = FittedTable(gap=1)
+    table.add("name", "rank", "version")
+    table.add("number", "mean", "95% interval", "change")
+    table.add("word", f"against {one_line(ranking.baseline)}")
     ranks = [version.rank for version in ranking.versions]
     for version in ranking.versions:
         tied = "=" if ranks.count(version.rank) > 1 else ""

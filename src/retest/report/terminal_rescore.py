@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from retest.domain.rescoring import RescoredMetric, RescoredRun
 from retest.report.escape import one_line
 from retest.report.numbers import format_value, plural
+from retest.report.terminal_table import FittedTable
 
 
 def rescored_runs(runs: Sequence[RescoredRun]) -> RenderableType:
@@ -22,15 +22,9 @@ def rescored_runs(runs: Sequence[RescoredRun]) -> RenderableType:
 def _run_parts(run: RescoredRun) -> Iterator[RenderableType]:
     role = " (the baseline, so that like is compared with like)" if run.role == "baseline" else ""
     yield Text.assemble((one_line(run.run.run_id), "bold"), f"  {one_line(run.run.suite)}{role}")
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name, justify in (
-        ("metric", "left"),
-        ("arm", "left"),
-        ("scored", "right"),
-        ("before", "right"),
-        ("now", "right"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type] # one of the two
+    table = FittedTable()
+    table.add("name", "metric", "arm")
+    table.add("number", "scored", "before", "now")
     for metric in run.metrics:
         for arm in metric.means or {"": None}:
             table.add_row(*(Text(one_line(cell)) for cell in _row(metric, arm)))

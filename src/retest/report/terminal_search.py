@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rich.table import Table
 from rich.text import Text
 
 from retest.report.escape import one_line
+from retest.report.terminal_table import FittedTable
 
 _AROUND = 30  # characters before the found text
 
 
-def search_table(rows: Sequence[tuple[str, str, str, str]], needle: str) -> Table:
+def search_table(rows: Sequence[tuple[str, str, str, str]], needle: str) -> FittedTable:
     """Return hits as rows of (run, arm, case and sample, text)."""
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", expand=True)
-    table.add_column("run", no_wrap=True)
-    table.add_column("arm", overflow="ellipsis", no_wrap=True, ratio=2)
-    table.add_column("case", overflow="ellipsis", no_wrap=True, ratio=2)
-    table.add_column("text", overflow="ellipsis", no_wrap=True, ratio=5)
+    table = FittedTable()
+    table.add("name", "run")
+    table.add("excerpt", "arm", "case", ratio=2)
+    table.add("excerpt", "text", ratio=5)
     for run_id, arm, case, text in rows:
         table.add_row(run_id, Text(one_line(arm)), Text(one_line(case)), excerpt(text, needle))
     return table
