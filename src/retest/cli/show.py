@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +25,10 @@ def command(
         str | None,
         typer.Option("--sort", metavar="METRIC", help="List the cases, the worst first ('value': by the first)."),
     ] = None,
+    figures: Annotated[
+        bool | None,
+        typer.Option("--figures/--no-figures", help="Every figure, label by label; or no labels at all."),
+    ] = None,
     arm: opt.Arm = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")] = 50,
     store: opt.StoreUrl = None,
@@ -39,6 +44,8 @@ def command(
         retest show r20261123 --sort exact_match     cases, the worst first
 
         retest show latest --case ja-07              one case, samples side by side
+
+        retest show latest --figures                 F1 of every label, and the confusion matrix
 
         retest show latest --failures --arm intent/small
     """
@@ -56,15 +63,20 @@ def command(
         elif failures or errors:
             _show_samples(opened, found, wish, limit)
         else:
-            _show_run(opened, found, _Look(arm=arm, sort=sort, limit=limit, as_json=as_json, verbose=verbose))
+            _show_run(opened, found, _Look(arm, sort, limit, as_json=as_json, verbose=verbose, figures=figures))
     return ExitCode.PASSED
 
 
+@dataclass(frozen=True, slots=True)
 class _Look:
     """How the overview is wanted."""
 
-    def __init__(self, *, arm: str | None, sort: str | None, limit: int, as_json: bool, verbose: bool) -> None:
-        self.arm, self.sort, self.limit, self.as_json, self.verbose = arm, sort, limit, as_json, verbose
+    arm: str | None
+    sort: str | None
+    limit: int
+    as_json: bool
+    verbose: bool
+    figures: bool | None
 
 
 def _show_run(store: Store, run: Run, look: _Look) -> None:
@@ -84,7 +96,7 @@ def _show_run(store: Store, run: Run, look: _Look) -> None:
         stdout().print(case_table(shown, [metric.name for metric in view.run.metrics], show_arm=several))
         _say_rest(len(rows) - look.limit)
     else:
-        stdout().print(run_result(view.run, view.summary, verbose=look.verbose))
+        stdout().print(run_result(view.run, view.summary, verbose=look.verbose, figures=look.figures))
 
 
 def _print_samples(store: Store, run: Run, wish: SampleWish, limit: int) -> None:

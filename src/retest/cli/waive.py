@@ -38,7 +38,7 @@ def command(
     wish = WaiverWish(
         suite=found.name,
         metric=metric,
-        metrics=[spec.name for spec in found.metrics],
+        metrics=list(dict.fromkeys([*(spec.name for spec in found.metrics), *found.gate.metrics])),
         reason=reason,
         expires=expires,
         author=workspace.provenance().user or "",

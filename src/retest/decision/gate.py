@@ -234,10 +234,11 @@ def _limit_reasons(limit: LimitResult, policy: GatePolicy) -> Iterator[GateReaso
         return
     side = "at least" if limit.limit == "min" else "at most"
     if limit.mean is None:  # nothing was tested, which is no pass whatever the policy
-        message = f"limit: the mean must be {side} {_number(limit.value)}, and no answer has a score"
+        why = "no answer has a score" if limit.subject == "mean" else "it cannot be computed from the scores there are"
+        message = f"limit: the {limit.subject} must be {side} {_number(limit.value)}, and {why}"
         yield GateReason(kind="not_comparable", message=message, blocking=True, arm=limit.arm, metric=limit.metric)
         return
-    what = f"the mean must be {side} {_number(limit.value)} and is {_number(limit.mean)}"
+    what = f"the {limit.subject} must be {side} {_number(limit.value)} and is {_number(limit.mean)}"
     if limit.judgement == "fail":
         yield GateReason(kind="limit", message=f"limit: {what}", blocking=True, arm=limit.arm, metric=limit.metric)
         return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
+from retest.domain.figures import split_name
 from retest.domain.pairwise import PairwiseResult
 from retest.domain.suite import GatePolicy
 from retest.domain.summary import ArmSummary, LimitResult, MetricSummary, RunSummary
@@ -16,37 +17,54 @@ Judgement = Literal["pass", "fail", "inconclusive"]
 
 
 def judge_limits(arms: Sequence[ArmSummary], gate: GatePolicy) -> tuple[LimitResult, ...]:
-    """Judge every absolute limit of the gate on every arm."""
-    return tuple(
-        result
-        for arm in arms
-        for metric in arm.metrics
-        if metric.name in gate.metrics
-        for result in _metric_limits(arm.name, metric, gate)
-    )
+    """Judge every absolute limit of the gate on every arm: on a metric's mean, or on one of its figures."""
+    return tuple(result for arm in arms for metric in arm.metrics for result in _metric_limits(arm, metric, gate))
 
 
-def _metric_limits(arm: str, metric: MetricSummary, gate: GatePolicy) -> Iterator[LimitResult]:
-    limits = gate.metrics[metric.name]
-    for kind, value in (("min", limits.min), ("max", limits.max)):
-        if value is not None:
-            yield LimitResult(
-                arm=arm,
-                metric=metric.name,
-                limit=kind,
-                value=value,
-                mean=metric.mean,
-                low=metric.low,
-                high=metric.high,
-                judgement=judge_limit(kind, value, metric),
-            )
+def _metric_limits(arm: ArmSummary, metric: MetricSummary, gate: GatePolicy) -> Iterator[LimitResult]:
+    names = [each.name for each in arm.metrics]
+    for name, limits in gate.metrics.items():
+        judged = _judged(name, metric, names)
+        for kind, value in (("min", limits.min), ("max", limits.max)):
+            if value is not None and judged is not None:
+                yield LimitResult(
+                    arm=arm.name,
+                    metric=name,
+                    limit=kind,
+                    value=value,
+                    mean=judged.mean,
+                    low=judged.low,
+                    high=judged.high,
+                    judgement=judge_limit(kind, value, judged),
+                    subject="mean" if name == metric.name else "figure",
+                )
 
 
-def judge_limit(kind: str, value: float, metric: MetricSummary) -> Judgement:
+def _judged(name: str, metric: MetricSummary, names: Collection[str]) -> Interval | None:
+    """Return what a limit of this name judges of a metric; None where it is about another metric.
+
+    A figure that could not be computed has no value: its limit is still there, and is not kept.
+    """
+    if name in names:
+        return _mean(metric) if name == metric.name else None
+    split = split_name(name, names)
+    if split is None or split[0] != metric.name:
+        return None
+    figure = None if metric.figures is None else metric.figures.get(split[1])
+    if figure is None:
+        return Interval(mean=None, low=None, high=None, n_cases=0)
+    return Interval(mean=figure.value, low=figure.low, high=figure.high, n_cases=metric.n_cases)
+
+
+def _mean(metric: MetricSummary) -> Interval:
+    return Interval(mean=metric.mean, low=metric.low, high=metric.high, n_cases=metric.n_cases)
+
+
+def judge_limit(kind: str, value: float, judged: Interval | MetricSummary) -> Judgement:
     """Return whether a mean keeps a limit: surely beyond it fails, surely within it passes, else inconclusive."""
-    if metric.mean is None:
+    if judged.mean is None:
         return "inconclusive"
-    interval = Interval(mean=metric.mean, low=metric.low, high=metric.high, n_cases=metric.n_cases)
+    interval = Interval(mean=judged.mean, low=judged.low, high=judged.high, n_cases=judged.n_cases)
     if kind == "min":
         return _MINIMUM[judge_minimum(interval, value)]
     return _MAXIMUM[judge_maximum(interval, value)]
@@ -102,6 +120,8 @@ def _fails_too_often(metric: MetricSummary, limit: float) -> bool:
 def _limit_code(result: LimitResult, gate: GatePolicy) -> ExitCode:
     if result.judgement == "fail":
         return ExitCode.GATE_FAILED
+    if result.mean is None:  # nothing was tested, which is no pass whatever the policy
+        return ExitCode.NOTHING_TO_JUDGE
     if result.judgement == "inconclusive" and gate.block == "unproven":
         return ExitCode.INCONCLUSIVE
     return ExitCode.PASSED

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from retest.domain.figures import FigureKind
+
 Scale = Literal["linear", "log"]
 T = TypeVar("T")
 
@@ -80,6 +82,7 @@ class MetricInfo:
         scale: ``log`` for ratio-like values (latency, cost, length), which are compared on the log scale.
         binary: its values are 0 or 1, so a sample passes at 1 without a `pass_if`.
         judge: what it judges by, where it asks a model.
+        figures: what a whole arm comes to besides the mean of its scores.
     """
 
     name: str
@@ -96,6 +99,7 @@ class MetricInfo:
     binary: bool = False
     group: str = ""
     judge: JudgeInfo | None = None
+    figures: tuple[FigureKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

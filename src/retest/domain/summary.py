@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from retest.domain.comparison import ArmComparison
+from retest.domain.figures import MetricFigures
 from retest.domain.json_value import JsonValue
 from retest.domain.pairwise import PairwiseRanking, PairwiseResult
 from retest.domain.suite import Direction
@@ -50,6 +51,7 @@ class MetricSummary:
         failures: samples that the metric could not score (`not_applicable` is counted apart).
         histogram: counts of case values in equal bins from `histogram_low` to `histogram_high`.
         judges: what votes say of the judges, where answers were judged more than once.
+        figures: what the samples come to besides their mean, where the metric has such.
     """
 
     name: str
@@ -76,6 +78,7 @@ class MetricSummary:
     histogram_low: float = 0.0
     histogram_high: float = 1.0
     judges: JudgeSpread | None = None
+    figures: MetricFigures | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +139,10 @@ class ArmSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitResult:
-    """An absolute limit of the gate judged on a mean with its interval."""
+    """An absolute limit of the gate judged on a mean with its interval, or on a figure of the whole arm.
+
+    `metric` names the figure too, as ``intent.f1_macro``; `mean` is then the figure's value.
+    """
 
     arm: str
     metric: str
@@ -146,6 +152,7 @@ class LimitResult:
     low: float | None
     high: float | None
     judgement: str  # "pass", "fail", "inconclusive"
+    subject: str = "mean"  # or "figure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

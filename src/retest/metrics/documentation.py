@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from retest.domain.catalog import MetricInfo
+from retest.domain.figures import FigureKind
 from retest.metrics.json_text import JsonOptions
 from retest.metrics.normalise import Extract, TextOptions
 
@@ -160,6 +161,10 @@ def _section(info: MetricInfo) -> Iterator[str]:
     needs = f"Needs {', '.join(doc.needs)}. " if doc.needs else ""
     log = " Compared on the log scale." if info.scale == "log" else ""
     yield from (f"{needs}Values: {doc.range}; {doc.direction} is better.{log}", "")
+    if info.figures:
+        yield from ("[Figures](figures.md) of a whole run:", "")
+        yield from (_figure_line(kind) for kind in info.figures)
+        yield ""
     base = next((shared for shared in _SHARED if issubclass(model, shared)), None)
     own = [option for option in doc.options if base is None or option.name not in base.model_fields]
     if own:
@@ -167,6 +172,12 @@ def _section(info: MetricInfo) -> Iterator[str]:
     if base is not None:
         title = _SHARED[base]
         yield from (f"{'Also the' if own else 'The'} [{title.lower()}](#{title.lower().replace(' ', '-')}).", "")
+
+
+def _figure_line(kind: FigureKind) -> str:
+    name = f"{kind.name}.LABEL" if kind.per_label else kind.name
+    needs = f" (with the option `{kind.needs}`)" if kind.needs else ""
+    return f"- `{name}`{needs}: {kind.summary}"
 
 
 def _option_table(options: Iterable[OptionDoc]) -> Iterator[str]:

@@ -24,6 +24,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "regex",
         "numeric",
     ),
+    "classification": ("classification",),
     "text_similarity": ("similarity",),
     "structured": ("json_valid", "json_schema", "json_fields"),
     "tool_calls": ("tool_calls",),

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from retest.domain.case import Case
 from retest.domain.catalog import MetricInfo
+from retest.domain.figures import CORPUS, FigureKind
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import MetricFailure, Response, Score, ScoreOutcome
 from retest.metrics.base import Metric, MetricContext, MetricOptions
@@ -34,6 +35,9 @@ _MECAB_CHUNK = regex.compile(rf"(?s).{{1,{_MECAB_CHARS}}}(?<=[\n。！？])|.{{1
 # TER searches for phrases that moved: 300 words of small vocabulary take seconds, 2000 take minutes.
 _TER_WORDS = 300
 _PERFECT = 100.0
+
+_CORPUS = FigureKind(name=CORPUS, summary="score of all answers together, as papers report it", high=_PERFECT)
+_TER_CORPUS = FigureKind(name=CORPUS, summary=_CORPUS.summary, high=None, direction="lower")
 
 BleuTokenizer = Literal["auto", "13a", "intl", "ja-mecab", "zh", "char", "none"]
 _BY_SCRIPT = {KANA: "ja-mecab", HAN: "zh", **dict.fromkeys(("Thai", "Lao", "Khmer", "Myanmar", "Tibetan"), "char")}
@@ -112,8 +116,10 @@ class SacrebleuMetric(Metric[OptionsT]):
         too_long = self._too_long(answer, prepared)
         if too_long is not None:
             return too_long
-        found = self._scorer.sentence_score(answer, prepared)
-        return Score(value=self._value(found), details=self._details(found))
+        # What `sentence_score` does, but for the sums, which a corpus score needs and it does not return.
+        sums = self._scorer._extract_corpus_statistics([answer], [[text] for text in prepared])  # noqa: SLF001 - no public way
+        details = self._details(sums[0])
+        return Score(value=self._value(self._scorer._aggregate_and_compute(sums)), details=details)  # noqa: SLF001 - as above
 
     def corpus(self, pairs: Iterable[Pair]) -> float:
         """Return the score of all answers together, which is not the mean of the sentence scores.
@@ -134,10 +140,9 @@ class SacrebleuMetric(Metric[OptionsT]):
         value = float(found.score)
         return value if self.high is None else min(value, self.high)
 
-    def _details(self, found: Any) -> dict[str, JsonValue] | None:
-        """Return what is worth keeping besides the value."""
-        del found
-        return None
+    @abstractmethod
+    def _details(self, sums: Sequence[float]) -> dict[str, JsonValue]:
+        """Return the sufficient statistics by name: over a run their sums give the corpus score."""
 
     def _too_long(self, answer: str, references: list[str]) -> MetricFailure | None:
         """Return the failure for texts that would take minutes."""
@@ -180,6 +185,7 @@ class Bleu(SacrebleuMetric[BleuOptions]):
         needs_expected=True,
         high=_PERFECT,
         group="text",
+        figures=(_CORPUS,),
     )
     Options: ClassVar[type[MetricOptions]] = BleuOptions
 
@@ -210,13 +216,13 @@ class Bleu(SacrebleuMetric[BleuOptions]):
         found, *expected = (self._tokenizers.cut(name, text) for text in texts)
         return found, expected
 
-    def _details(self, found: Any) -> dict[str, JsonValue]:
-        """Return the sufficient statistics: over a run their sums give the corpus score."""
+    def _details(self, sums: Sequence[float]) -> dict[str, JsonValue]:
+        order = self.options.max_ngram_order
         return {
-            "counts": list(found.counts),
-            "totals": list(found.totals),
-            "answer_tokens": found.sys_len,
-            "reference_tokens": found.ref_len,
+            "counts": list(sums[2 : 2 + order]),
+            "totals": list(sums[2 + order :]),
+            "answer_tokens": sums[0],
+            "reference_tokens": sums[1],
         }
 
     def signature_parts(self) -> tuple[str, ...]:
@@ -252,6 +258,7 @@ class Chrf(SacrebleuMetric[ChrfOptions]):
         needs_expected=True,
         high=_PERFECT,
         group="text",
+        figures=(_CORPUS,),
     )
     Options: ClassVar[type[MetricOptions]] = ChrfOptions
 
@@ -263,6 +270,9 @@ class Chrf(SacrebleuMetric[ChrfOptions]):
 
     def _prepare(self, answer: str, references: Sequence[str]) -> tuple[str, list[str]]:
         return answer, list(references)
+
+    def _details(self, sums: Sequence[float]) -> dict[str, JsonValue]:
+        return {"ngrams": list(sums)}
 
 
 class TerOptions(MetricOptions):
@@ -287,6 +297,7 @@ class Ter(SacrebleuMetric[TerOptions]):
         high=None,
         direction="lower",
         group="text",
+        figures=(_TER_CORPUS,),
     )
     Options: ClassVar[type[MetricOptions]] = TerOptions
 
@@ -322,8 +333,8 @@ class Ter(SacrebleuMetric[TerOptions]):
             kind="too_long", message=f"ter takes up to {_TER_WORDS} words, and this text has {longest}"
         )
 
-    def _details(self, found: Any) -> dict[str, JsonValue]:
-        return {"edits": found.num_edits, "reference_words": found.ref_length}
+    def _details(self, sums: Sequence[float]) -> dict[str, JsonValue]:
+        return {"edits": sums[0], "reference_words": sums[1]}
 
     def signature_parts(self) -> tuple[str, ...]:
         """Return sacrebleu's own signature, with the tokenisers that run before tercom's."""

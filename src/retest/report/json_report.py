@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from retest.domain.comparison import ArmComparison, ComparedRun, MetricComparison, RunComparison
+from retest.domain.figures import MetricFigures
 from retest.domain.run import Run
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary
 from retest.errors import ExitCode, Problem
@@ -108,8 +109,35 @@ def metric_document(metric: MetricSummary) -> dict[str, object]:
     """Return one metric's numbers."""
     document: dict[str, object] = {name: getattr(metric, name) for name in _METRIC_FIELDS}
     document["metric_failures"] = metric.failures
+    if metric.figures is not None:
+        document["figures"] = figures_document(metric.figures)
     if metric.judges is not None:
         document["judges"] = dataclasses.asdict(metric.judges)
+    return document
+
+
+def figures_document(figures: MetricFigures) -> dict[str, object]:
+    """Return a metric's figures by name, those of labels by label, and the confusion matrix by expected label."""
+    labels: dict[str, dict[str, object]] = {}
+    values: dict[str, object] = {}
+    for figure in figures.values:
+        place = values if figure.label is None else labels.setdefault(figure.label, {})
+        place[figure.name] = {"value": figure.value, "low": figure.low, "high": figure.high}
+    document: dict[str, object] = {
+        "values": values,
+        "n_cases": figures.n_cases,
+        "n_samples": figures.n_samples,
+    }
+    matrix = figures.confusion
+    if matrix is not None:
+        document["n_confident"] = figures.n_confident
+        document["labels"] = {
+            label: {**labels.get(label, {}), "expected": matrix.expected(label)} for label in matrix.labels
+        }
+        document["confusion"] = {
+            label: dict(zip(matrix.columns, row, strict=True))
+            for label, row in zip(matrix.labels, matrix.counts, strict=True)
+        }
     return document
 
 

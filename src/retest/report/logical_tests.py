@@ -81,6 +81,8 @@ def _is_about(reason: GateReason, arm: str, metric: MetricComparison) -> bool:
 def _is_about_limit(reason: GateReason, limit: LimitResult) -> bool:
     same = reason.case_id is None and (reason.arm, reason.metric) == (limit.arm, limit.metric)
     wanted = {"fail": "limit", "inconclusive": "unproven"}.get(limit.judgement)
+    if limit.mean is None:  # nothing to judge is no pass
+        wanted = "not_comparable"
     return same and reason.kind == wanted
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from retest.domain.run import Run
@@ -21,17 +22,20 @@ from retest.report.numbers import (
     plural,
 )
 from retest.report.terminal_comparison import comparison_parts
+from retest.report.terminal_figures import figure_parts
 from retest.report.terminal_judges import judge_line, spread_lines
 from retest.report.terminal_pairwise import pairwise_ranking
-from retest.report.terminal_table import FittedTable
 
 _BARS = "▁▂▃▄▅▆▇█"
 _STATUS_STYLE = {"complete": "green", "incomplete": "yellow", "interrupted": "yellow", "running": "cyan"}
 _JUDGEMENT_STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 
 
-def run_result(run: Run, summary: RunSummary, *, verbose: bool = False) -> RenderableType:
-    """Return everything that `retest run` shows at its end, and `retest show` again."""
+def run_result(run: Run, summary: RunSummary, *, verbose: bool = False, figures: bool | None = None) -> RenderableType:
+    """Return everything that `retest run` shows at its end, and `retest show` again.
+
+    `figures` shows all of them and every label, or none of the labels; None shows what there is room for.
+    """
     blocks: list[list[RenderableType]] = [[_headline(run)]]
     if any(arm.metrics for arm in summary.arms):  # pairwise metrics alone have no row of their own
         blocks.append([metric_table(summary.arms)])
@@ -39,6 +43,7 @@ def run_result(run: Run, summary: RunSummary, *, verbose: bool = False) -> Rende
         blocks.append([selection_table(summary.arms)])
     else:
         blocks.append([line for arm in summary.arms if (line := _usage_line(arm)).plain])
+    blocks.extend(figure_parts(summary.arms, everything=figures))
     blocks.extend(comparison_parts(comparison) for comparison in summary.comparisons)
     blocks.append([pairwise_ranking(ranking) for ranking in summary.rankings])
     blocks.append(list(spread_lines(summary.arms)))
@@ -73,14 +78,19 @@ def _costs_money(run: Run) -> bool:
     return any(arm.provider not in {"replay", "python", "command", "local"} for arm in run.arms)
 
 
-def metric_table(arms: Sequence[ArmSummary]) -> FittedTable:
+def metric_table(arms: Sequence[ArmSummary]) -> Table:
     """Return metrics as rows (and arms below each metric), the numbers right-aligned."""
     several = len(arms) > 1
     failures = any(metric.failures or metric.not_applicable for arm in arms for metric in arm.metrics)
-    table = FittedTable()
-    table.add("name", "metric", *(["arm"] if several else []))
-    table.add("number", "mean", "95% interval", "within", "pass", *(["failed"] if failures else []))
-    table.add("word", "cases")
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    table.add_column("metric", overflow="fold", min_width=6)
+    if several:
+        table.add_column("arm", overflow="fold", min_width=8)
+    for name in ("mean", "95% interval", "within", "pass"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if failures:
+        table.add_column("failed", justify="right", no_wrap=True)
+    table.add_column("cases", no_wrap=True)
     labels = short_names(arms)
     for number, name in enumerate(_metric_names(arms)):
         if several and number:
@@ -143,7 +153,7 @@ def histogram_bars(counts: Sequence[int]) -> str:
     return "".join(" " if count == 0 else _BARS[(count * (len(_BARS) - 1) + top - 1) // top] for count in counts)
 
 
-def selection_table(arms: Sequence[ArmSummary]) -> FittedTable:
+def selection_table(arms: Sequence[ArmSummary]) -> Table:
     """Return quality, errors, latency, tokens and cost per arm; those that no other beats in everything are marked.
 
     A column that no arm has a figure for is left out.
@@ -159,11 +169,12 @@ def selection_table(arms: Sequence[ArmSummary]) -> FittedTable:
         "cost": [MISSING if arm.cost_usd is None else format_cost(arm.cost_usd) for arm in arms],
     }
     shown = {name: cells for name, cells in columns.items() if any(cell != MISSING for cell in cells)}
-    table = FittedTable()
-    table.add("name", "arm")
-    table.add("number", *shown)
-    table.add("word", "")
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    table.add_column("arm", overflow="fold")
     labels = short_names(arms)
+    for name in shown:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
     for number, arm in enumerate(arms):
         mark = Text("worth choosing" if arm.pareto else "", "green")
         table.add_row(Text(one_line(labels[arm.name])), *(cells[number] for cells in shown.values()), mark)
@@ -192,16 +203,21 @@ def _usage_line(arm: ArmSummary) -> Text:
 def _limit_line(limit: LimitResult) -> Text:
     sign = ">=" if limit.limit == "min" else "<="
     text = Text(f"{one_line(limit.arm)} {one_line(limit.metric)} {sign} {limit.value:g}: ")
+    if limit.mean is None:
+        text.append(f"the {limit.subject} cannot be computed", "bold red")
+        return text
     text.append(limit.judgement, _JUDGEMENT_STYLE[limit.judgement])
     interval = format_interval(limit.low, limit.high, scale=(0.0, 1.0))
-    text.append(f" (mean {format_value(limit.mean)}, interval {interval})", "dim")
+    text.append(f" ({limit.subject} {format_value(limit.mean)}, interval {interval})", "dim")
     return text
 
 
-def _slice_table(arm: ArmSummary) -> FittedTable:
-    table = FittedTable()
-    table.add("name", "slice", "metric")
-    table.add("number", "cases", "mean", "95% interval")
+def _slice_table(arm: ArmSummary) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for name in ("slice", "metric"):
+        table.add_column(name, overflow="fold")
+    for name in ("cases", "mean", "95% interval"):
+        table.add_column(name, justify="right", no_wrap=True)
     for part in arm.slices:
         table.add_row(
             Text(one_line(f"{part.kind} {part.name}")),
@@ -213,16 +229,16 @@ def _slice_table(arm: ArmSummary) -> FittedTable:
     return table
 
 
-def worst_table(worst: Sequence[WorstCase], arms: Sequence[ArmSummary]) -> FittedTable:
+def worst_table(worst: Sequence[WorstCase], arms: Sequence[ArmSummary]) -> Table:
     """Return the cases to look at first: what was expected beside an answer, and whose, where arms are several."""
     labels = short_names(arms) if len(arms) > 1 else {}
-    table = FittedTable()
-    table.add("excerpt", "worst cases", ratio=3)
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", expand=True)
+    table.add_column("worst cases", overflow="ellipsis", no_wrap=True, ratio=3)
     if labels:
-        table.add("excerpt", "arm", ratio=2)
-    table.add("number", one_line(worst[0].metric))
-    table.add("excerpt", "expected", ratio=3)
-    table.add("excerpt", "answer", ratio=6)
+        table.add_column("arm", overflow="ellipsis", no_wrap=True, max_width=20)
+    table.add_column(one_line(worst[0].metric), justify="right", no_wrap=True)
+    table.add_column("expected", overflow="ellipsis", no_wrap=True, ratio=3)
+    table.add_column("answer", overflow="ellipsis", no_wrap=True, ratio=6)
     for case in worst:
         cells = [Text(one_line(case.case_id)), *([Text(one_line(labels[case.arm]))] if labels else [])]
         cells += [Text(format_value(case.value, low=None)), Text(one_line(case.expected or MISSING))]

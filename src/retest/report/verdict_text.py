@@ -187,10 +187,11 @@ def _missed(metric: MetricComparison, mde: float) -> str:
 
 
 def limit_text(limit: LimitResult) -> str:
-    """Return a limit and what the mean came to."""
-    mean = format_value(limit.mean, low=None)
+    """Return a limit and what the mean, or the figure, came to."""
+    value = format_value(limit.mean, low=None)
     interval = format_interval(limit.low, limit.high, scale=(None, None))
-    return f"{limit.metric} {limit.limit} {limit.value:g}: mean {mean} {interval}, {limit.judgement}"
+    judgement = "cannot be computed" if limit.mean is None else limit.judgement
+    return f"{limit.metric} {limit.limit} {limit.value:g}: {limit.subject} {value} {interval}, {judgement}"
 
 
 def case_change_text(change: CaseChange) -> str:

@@ -95,7 +95,10 @@ class Execution:
         self.stop = stop or StopSignal()
         self.tally = Tally()
         self.table = RunTable(
-            arms=len(plan.arms), metrics=[metric.name for metric in plan.suite.metrics], samples=plan.samples
+            arms=len(plan.arms),
+            metrics=[metric.name for metric in plan.suite.metrics],
+            samples=plan.samples,
+            kinds={metric.name: metric.metric for metric in plan.suite.metrics},
         )
         self._plan = plan
         self._backends = backends

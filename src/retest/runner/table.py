@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from retest.domain.case import Case
 from retest.domain.run import SampleRecord
 from retest.domain.sample import CallOutcome, Response, Score, ScoreOutcome
+from retest.runner.figure_facts import FIGURE_METRICS, FigureFacts
 
 _NAN = math.nan
 # A metric that has nothing to say on a case has not failed.
@@ -21,7 +22,8 @@ NOT_APPLICABLE = frozenset({"not_applicable", "no_expected"})
 class MetricCells:
     """One metric on one arm: values at ``case_index * samples + sample_index``, NaN where there is none.
 
-    `votes` are of samples that were judged more than once, under the same places.
+    `votes` are of samples that were judged more than once, under the same places. `facts` are of metrics that have
+    figures of the whole arm.
     """
 
     values: array[float] = field(default_factory=lambda: array("d"))
@@ -29,12 +31,15 @@ class MetricCells:
     first_failure: str = ""
     not_applicable: int = 0
     votes: dict[int, array[float]] = field(default_factory=dict)
+    facts: FigureFacts | None = None
 
     def put(self, place: int, outcome: ScoreOutcome) -> None:
         """Store one score, or count why there is none."""
         if isinstance(outcome, Score):
             _put(self.values, place, outcome.value)
             self._put_votes(place, outcome)
+            if self.facts is not None:
+                self.facts.put(place, outcome)
         elif outcome.kind in NOT_APPLICABLE:
             self.not_applicable += 1
         else:
@@ -119,12 +124,17 @@ class ArmCells:
 
 
 class RunTable:
-    """What a run's aggregates are computed from; filled while it runs, or from the store."""
+    """What a run's aggregates are computed from; filled while it runs, or from the store.
 
-    def __init__(self, *, arms: int, metrics: Iterable[str], samples: int) -> None:
+    `kinds` is metric name -> registered name, for the metrics of which more than the value is wanted.
+    """
+
+    def __init__(
+        self, *, arms: int, metrics: Iterable[str], samples: int, kinds: Mapping[str, str] | None = None
+    ) -> None:
         names = tuple(metrics)
         self.samples = samples
-        self.arms = [ArmCells({name: MetricCells() for name in names}) for _ in range(arms)]
+        self.arms = [ArmCells({name: _cells((kinds or {}).get(name)) for name in names}) for _ in range(arms)]
         self.case_ids: list[str] = []
         self.clusters: list[str | None] = []
         self.tags: list[tuple[str, ...]] = []
@@ -158,6 +168,10 @@ class RunTable:
         for name, score in scores.items():
             if name in arm.metrics:
                 arm.metrics[name].put(place, score)
+
+
+def _cells(kind: str | None) -> MetricCells:
+    return MetricCells(facts=FigureFacts(kind) if kind in FIGURE_METRICS and kind is not None else None)
 
 
 def _put(values: array[float], place: int, value: float) -> None:

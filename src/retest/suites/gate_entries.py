@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from retest.domain.calibration import JudgeDemand
 from retest.domain.catalog import MetricInfo
 from retest.domain.suite import GatePolicy, MetricGate
+from retest.suites.gate_figures import NamedFigure, check_figure
 from retest.suites.metric_entries import BuiltMetric
 from retest.suites.metric_rules import warn_unreachable
 from retest.suites.scope import SuiteScope
@@ -27,9 +28,9 @@ def build_gate(
     """Return the policy; `names` are the names of all metrics, those with mistakes too, `judges` of all judges."""
     if entry is None:
         return GatePolicy()
-    for name in entry.metrics:
+    for name, limits in entry.metrics.items():
         if name not in names:
-            _unknown_metric(scope, name, names)
+            check_figure(scope, NamedFigure(name=name, limits=limits), metrics, names)
     _check_demands(scope, entry, {metric.spec.name: metric for metric in metrics}, {*names, *judges})
     for metric in metrics:
         if metric.spec.name in entry.metrics:
@@ -77,16 +78,6 @@ def _check_demands(
                 where,
                 fix="name a metric that asks a model, or one of `judges`",
             )
-
-
-def _unknown_metric(scope: SuiteScope, name: str, names: Collection[str]) -> None:
-    scope.error(
-        "gate-unknown-metric",
-        f"the gate names '{name}', and the suite has no metric of that name",
-        scope.key("gate", "metrics", name),
-        details=(f"metrics of this suite: {listing(names)}",),
-        fix=did_you_mean(name, names) or f"add it to `metrics`, or remove gate.metrics.{name}",
-    )
 
 
 def _check_limits(scope: SuiteScope, name: str, policy: MetricGateEntry, info: MetricInfo) -> None:

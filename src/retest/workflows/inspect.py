@@ -64,7 +64,10 @@ def _limits(run: Run, summary: RunSummary, columns: ReviewColumns) -> tuple[Limi
 def load_table(store: Store, run: Run, reviewed: ReviewColumns | None = None) -> RunTable:
     """Return a stored run's scores in arrays; those of `reviewed` take the place of stored ones."""
     table = RunTable(
-        arms=len(run.arms), metrics=[metric.name for metric in run.metrics], samples=max(run.samples_per_case, 1)
+        arms=len(run.arms),
+        metrics=[metric.name for metric in run.metrics],
+        samples=max(run.samples_per_case, 1),
+        kinds={metric.name: metric.metric for metric in run.metrics},
     )
     # All cases first: a run that was cut short may lack every sample of a case in the middle.
     table.add_cases(list(store.iter_cases(run.run_id)))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retest.domain.pairwise import PAIRWISE
 from retest.domain.run import Run, RunMetric
@@ -15,6 +16,7 @@ from retest.runner.table import ArmCells, MetricCells, RunTable
 from retest.stats.case_values import Matrix, Vector, aggregate_cases, pass_shares, pooled_within_sd
 from retest.stats.intervals import mean_interval
 from retest.stats.spread import quantiles
+from retest.workflows.figures import metric_figures
 from retest.workflows.judge_spread import judge_spread
 
 _BINS = 10
@@ -130,6 +132,7 @@ def summarise_metric(metric: RunMetric, cells: MetricCells, values: CaseValues, 
         histogram_low=edges[0],
         histogram_high=edges[1],
         judges=judge_spread(metric, cells, table.samples),
+        figures=metric_figures(metric, cells.facts, table.samples, _clusters(table, np.ones_like(scored))),
     )
 
 
@@ -140,7 +143,7 @@ def scale_end(end: float | None, metric: RunMetric) -> float | None:
     return 0.0 if end == metric.low else 1.0
 
 
-def _clusters(table: RunTable, scored: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[str] | None:
+def _clusters(table: RunTable, scored: NDArray[np.bool_]) -> list[str] | None:
     """Return one label per scored case where clusters are declared; a case without one stands for itself."""
     if not any(cluster is not None for cluster in table.clusters):
         return None

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from retest.decision.limits import judge_limit, run_exit_code
-from retest.domain.suite import GatePolicy
+from retest.decision.limits import judge_limit, judge_limits, run_exit_code
+from retest.domain.figures import Figure, MetricFigures
+from retest.domain.suite import GatePolicy, MetricGate
 from retest.domain.summary import ArmSummary, LimitResult, MetricSummary, RunSummary
 from retest.errors import ExitCode, worst_exit_code
 
@@ -106,3 +107,49 @@ def test_where_several_codes_hold_the_documented_order_decides() -> None:
     for index, code in enumerate(order):
         assert worst_exit_code(*(ExitCode(later) for later in order[index:])) == code
     assert worst_exit_code() is ExitCode.NOTHING_TO_JUDGE
+
+
+def with_figures(*figures: Figure) -> ArmSummary:
+    return arm(metrics=(metric(figures=MetricFigures(values=figures, n_cases=10, n_samples=10)),))
+
+
+def figure(value: float | None, low: float | None = None, high: float | None = None) -> Figure:
+    return Figure(name="f1", label="返金", value=value, low=low, high=high)
+
+
+def gate(**limits: MetricGate) -> GatePolicy:
+    return GatePolicy(metrics={name.replace("__", "."): limit for name, limit in limits.items()})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(0.8, 0.95, "pass"), (0.5, 0.6, "fail"), (0.6, 0.9, "inconclusive")]
+)
+def test_a_figure_is_judged_by_its_interval(low: float, high: float, expected: str) -> None:
+    """Like a mean: surely below fails, surely above passes."""
+    limits = gate(m__f1__返金=MetricGate(min=0.7))
+    (found,) = judge_limits([with_figures(figure(0.75, low, high))], limits)
+    assert (found.metric, found.subject, found.judgement) == ("m.f1.返金", "figure", expected)
+
+
+@pytest.mark.parametrize("summary", [with_figures(figure(None)), with_figures(), arm()], ids=["none", "other", "no"])
+def test_a_figure_that_cannot_be_computed_is_no_pass(summary: ArmSummary) -> None:
+    """Nothing was tested: the run ends with code 5, whatever the policy blocks."""
+    limits = gate(m__f1__返金=MetricGate(min=0.0))
+    results = judge_limits([summary], limits)
+    assert [result.mean for result in results] == [None]
+    assert run_exit_code(RunSummary(arms=(summary,), limits=results), limits, 10) == ExitCode.NOTHING_TO_JUDGE
+
+
+def test_a_metric_with_dots_in_its_name_is_no_figure() -> None:
+    """Its own limit is judged once, on its mean."""
+    summary = arm(metrics=(metric(name="m"), metric(name="m.f1", low=0.8, high=1.0)))
+    (found,) = judge_limits([summary], gate(m__f1=MetricGate(min=0.7)))
+    assert (found.subject, found.judgement) == ("mean", "pass")
+
+
+def test_a_mean_that_is_not_there_is_no_pass() -> None:
+    """A limit on a metric that scored nothing, beside one that scored, is nothing to judge."""
+    summary = arm(metrics=(metric(), metric(name="empty", mean=None, n_cases=0, n_samples=0)))
+    policy = gate(empty=MetricGate(min=0.5))
+    limits = judge_limits([summary], policy)
+    assert run_exit_code(RunSummary(arms=(summary,), limits=limits), policy, 10) == ExitCode.NOTHING_TO_JUDGE
