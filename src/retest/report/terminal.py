@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from retest.domain.run import Run
@@ -25,6 +24,7 @@ from retest.report.terminal_comparison import comparison_parts
 from retest.report.terminal_figures import figure_parts
 from retest.report.terminal_judges import judge_line, spread_lines
 from retest.report.terminal_pairwise import pairwise_ranking
+from retest.report.terminal_table import FittedTable
 
 _BARS = "▁▂▃▄▅▆▇█"
 _STATUS_STYLE = {"complete": "green", "incomplete": "yellow", "interrupted": "yellow", "running": "cyan"}
@@ -78,19 +78,14 @@ def _costs_money(run: Run) -> bool:
     return any(arm.provider not in {"replay", "python", "command", "local"} for arm in run.arms)
 
 
-def metric_table(arms: Sequence[ArmSummary]) -> Table:
+def metric_table(arms: Sequence[ArmSummary]) -> FittedTable:
     """Return metrics as rows (and arms below each metric), the numbers right-aligned."""
     several = len(arms) > 1
     failures = any(metric.failures or metric.not_applicable for arm in arms for metric in arm.metrics)
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    table.add_column("metric", overflow="fold", min_width=6)
-    if several:
-        table.add_column("arm", overflow="fold", min_width=8)
-    for name in ("mean", "95% interval", "within", "pass"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if failures:
-        table.add_column("failed", justify="right", no_wrap=True)
-    table.add_column("cases", no_wrap=True)
+    table = FittedTable()
+    table.add("name", "metric", *(["arm"] if several else []))
+    table.add("number", "mean", "95% interval", "within", "pass", *(["failed"] if failures else []))
+    table.add("word", "cases")
     labels = short_names(arms)
     for number, name in enumerate(_metric_names(arms)):
         if several and number:
@@ -153,7 +148,7 @@ def histogram_bars(counts: Sequence[int]) -> str:
     return "".join(" " if count == 0 else _BARS[(count * (len(_BARS) - 1) + top - 1) // top] for count in counts)
 
 
-def selection_table(arms: Sequence[ArmSummary]) -> Table:
+def selection_table(arms: Sequence[ArmSummary]) -> FittedTable:
     """Return quality, errors, latency, tokens and cost per arm; those that no other beats in everything are marked.
 
     A column that no arm has a figure for is left out.
@@ -169,12 +164,11 @@ def selection_table(arms: Sequence[ArmSummary]) -> Table:
         "cost": [MISSING if arm.cost_usd is None else format_cost(arm.cost_usd) for arm in arms],
     }
     shown = {name: cells for name, cells in columns.items() if any(cell != MISSING for cell in cells)}
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    table.add_column("arm", overflow="fold")
+    table = FittedTable()
+    table.add("name", "arm")
+    table.add("number", *shown)
+    table.add("word", "")
     labels = short_names(arms)
-    for name in shown:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
     for number, arm in enumerate(arms):
         mark = Text("worth choosing" if arm.pareto else "", "green")
         table.add_row(Text(one_line(labels[arm.name])), *(cells[number] for cells in shown.values()), mark)
@@ -212,12 +206,10 @@ def _limit_line(limit: LimitResult) -> Text:
     return text
 
 
-def _slice_table(arm: ArmSummary) -> Table:
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name in ("slice", "metric"):
-        table.add_column(name, overflow="fold")
-    for name in ("cases", "mean", "95% interval"):
-        table.add_column(name, justify="right", no_wrap=True)
+def _slice_table(arm: ArmSummary) -> FittedTable:
+    table = FittedTable()
+    table.add("name", "slice", "metric")
+    table.add("number", "cases", "mean", "95% interval")
     for part in arm.slices:
         table.add_row(
             Text(one_line(f"{part.kind} {part.name}")),
@@ -229,16 +221,16 @@ def _slice_table(arm: ArmSummary) -> Table:
     return table
 
 
-def worst_table(worst: Sequence[WorstCase], arms: Sequence[ArmSummary]) -> Table:
+def worst_table(worst: Sequence[WorstCase], arms: Sequence[ArmSummary]) -> FittedTable:
     """Return the cases to look at first: what was expected beside an answer, and whose, where arms are several."""
     labels = short_names(arms) if len(arms) > 1 else {}
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold", expand=True)
-    table.add_column("worst cases", overflow="ellipsis", no_wrap=True, ratio=3)
+    table = FittedTable()
+    table.add("excerpt", "worst cases", ratio=3)
     if labels:
-        table.add_column("arm", overflow="ellipsis", no_wrap=True, max_width=20)
-    table.add_column(one_line(worst[0].metric), justify="right", no_wrap=True)
-    table.add_column("expected", overflow="ellipsis", no_wrap=True, ratio=3)
-    table.add_column("answer", overflow="ellipsis", no_wrap=True, ratio=6)
+        table.add("excerpt", "arm", ratio=2)
+    table.add("number", one_line(worst[0].metric))
+    table.add("excerpt", "expected", ratio=3)
+    table.add("excerpt", "answer", ratio=6)
     for case in worst:
         cells = [Text(one_line(case.case_id)), *([Text(one_line(labels[case.arm]))] if labels else [])]
         cells += [Text(format_value(case.value, low=None)), Text(one_line(case.expected or MISSING))]
