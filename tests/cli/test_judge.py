@@ -30,6 +30,11 @@ def grading(request: Received) -> Reply:
     return ok(json.dumps({"justification": "because", "grade": int(digits[0])}))
 
 
+def echoing(request: Received) -> Reply:
+    """Answer with what was asked; grade by the digit in the answer."""
+    return grading(request) if "[[answer" in request.last_user else ok(request.last_user)
+
+
 @pytest.fixture
 def server() -> Iterator[OpenAIServer]:
     """Give the judge's endpoint."""
@@ -308,6 +313,64 @@ def test_without_reviews_there_is_nothing_to_hold_a_judge_against(project: Proje
     """Reviews that are not there are said to be missing, before anybody is asked."""
     suite(project, server)
     result = calibrate(project, "quality", "--suite", "evals/qa.yaml", "--against", "reviews")
-    assert result.code == 2
-    assert "[calibrate-reviews]" in result.err
+    assert (result.code, "[store-not-found]" in result.err) == (2, True)
+    assert project.run("run", "--offline").code == 4
+    result = calibrate(project, "quality", "--suite", "evals/qa.yaml", "--against", "reviews")
+    assert (result.code, "[calibrate-reviews]" in result.err) == (2, True)
     assert server.count == 0
+
+
+# -- held against reviews ----------------------------------------------------------------------------------------------
+
+
+def reviewed(project: Project, server: OpenAIServer, count: int = 12) -> None:
+    """Run a suite whose answers hold a digit, graded alike by the judge, and let two people rate the answers."""
+    rows = [{"id": f"c{i}", "question": f"回答 {i % 4 + 1} です"} for i in range(count)]
+    suite(project, server, dataset={"path": "../datasets/qa.jsonl", "id": "id"})
+    project.write_rows("datasets/qa.jsonl", rows)
+    done = project.run("run", OPENAI_API_KEY="test")
+    assert done.code == 0, done.err
+    said = [
+        {"case_id": f"c{i}", "sample_index": 0, "reviewer": name, "scores": {"nice": score}, "label": label}
+        for i in range(count)
+        for name, score, label in (("佐藤", i % 4 + 1, "good"), ("mori", min(5, i % 4 + 1 + i % 2), "bad"))
+    ]
+    project.write_rows("said.jsonl", said)
+    taken = project.run("review", "import", "said.jsonl", "--run", "latest", "--scale", "nice=1-5")
+    assert taken.code == 0, taken.err
+
+
+AGAINST = ("quality", "--suite", "evals/qa.yaml", "--against", "reviews")
+
+
+def test_a_judge_is_held_against_every_reviewer(project: Project) -> None:
+    """Each person's rating is a case; where two differ the judge agrees with one. One answer is asked about once."""
+    with OpenAIServer(echoing) as server:
+        reviewed(project, server)
+        asked = server.count
+        done = calibrate(project, *AGAINST, "--dimension", "nice", "--json")
+        assert done.code == 0, done.err
+        found = done.json["calibration"]
+        assert (found["items"], found["data"]) == (24, "reviews of qa: nice")
+        assert found["figures"]["exact"][0] == pytest.approx(18 / 24)
+        assert server.count - asked == 12
+
+
+def test_scores_of_the_run_are_the_judgments(project: Project) -> None:
+    """--recorded: nobody is asked, and the judge is the one that gave them, so that a gate can demand it."""
+    with OpenAIServer(echoing) as server:
+        reviewed(project, server)
+        asked = server.count
+        done = calibrate(project, *AGAINST, "--dimension", "nice", "--recorded", "quality", "--run", "latest", "--json")
+        assert done.code == 0, done.err
+        found = done.json["calibration"]
+        assert server.count == asked
+        assert found["figures"]["exact"][0] == pytest.approx(18 / 24)
+        assert found["judge"] == "openai/judge-1(temperature=0)"
+        shown = calibrate(project, *AGAINST)
+        assert (shown.code, "people rated several dimensions" in shown.err) == (2, True)
+        words = calibrate(project, *AGAINST, "--dimension", "label")
+        assert (words.code, "the labels bad, good have no value" in words.err) == (2, True)
+        worth = ("--label", "good=4", "--label", "bad=1", "--recorded", "quality")
+        valued = calibrate(project, *AGAINST, "--dimension", "label", *worth, "--json")
+        assert valued.json["calibration"]["items"] == 24, valued.err

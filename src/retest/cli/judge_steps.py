@@ -70,9 +70,10 @@ def calibrate_judge(wish: CalibrateWish, workspace: Workspace, *, as_json: bool)
     """
     coefficient = _coefficient(wish.coefficient)
     suite = None if wish.suite is None else find_suite(wish.suite, workspace)
+    is_metric = suite is not None and any(metric.name == wish.definition for metric in suite.metrics)
     named = (
         find_judge(wish.definition, cwd=workspace.cwd, suite=suite, language=wish.language, judges=wish.judges)
-        if wish.recorded is None
+        if wish.recorded is None or is_metric
         else find_judge(wish.definition, cwd=workspace.cwd, language=wish.language)
     )
     labelled, data, recorded_by = _labelled(wish, named, suite, workspace)

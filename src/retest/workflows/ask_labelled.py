@@ -35,6 +35,8 @@ def ask_labelled(
 ) -> list[Judgment]:
     """Return a judgment of each case, in order; a judge's error is a judgment without a value.
 
+    What several people labelled is judged once.
+
     Args:
         spec: the judging metric.
         cases: with their answers.
@@ -56,7 +58,11 @@ def ask_labelled(
             tell=tell,
         )
 
-    return run_apart(lambda: _ask_labelled(spec, cases, workspace, options))
+    keys = [_keys(case) for case in cases]
+    unique = dict(zip(keys, cases, strict=True))
+    found = run_apart(lambda: _ask_labelled(spec, list(unique.values()), workspace, options))
+    by_key = dict(zip(unique, found, strict=True))
+    return [by_key[key] for key in keys]
 
 
 async def _ask_labelled(
@@ -102,6 +108,10 @@ def _pair(case: LabelledCase) -> AnswerPair:
 
 def _key(case: LabelledCase, index: int) -> str:
     return content_hash(["labelled", case.case.case_id, index, case.answers[index]])[:40]
+
+
+def _keys(case: LabelledCase) -> tuple[str, ...]:
+    return (case.case.content_hash, *(_key(case, index) for index in range(len(case.answers))))
 
 
 def _of_votes(votes: Sequence[PairVote]) -> Judgment:
