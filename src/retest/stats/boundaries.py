@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from retest.stats.intervals import Floats, finite_array
 from retest.stats.several_metrics import check_alpha
+from retest.stats.special import ndtr, ndtri
 
 _POINTS = (401, 2001)
 """Fewest and most points of integration; looks that follow closely need more of them."""

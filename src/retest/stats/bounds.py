@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
-
 from retest.stats.intervals import UnitTotals
+from retest.stats.special import stdtrit
 
 MIN_UNITS = 5
 """Fewer units give no bound worth the name."""

@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, xlog1py, xlogy
 
 from retest.stats.intervals import Floats
+from retest.stats.special import gammaln, xlog1py, xlogy
 
 Label: TypeAlias = Literal["newly_failing", "newly_passing", "flaky", "stable"]
 Flags: TypeAlias = NDArray[np.bool_]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc, stdtrit
 
 from retest.stats.intervals import finite_array
 from retest.stats.pairs import RunScores
 from retest.stats.several_metrics import check_alpha
+from retest.stats.special import chdtrc, stdtrit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

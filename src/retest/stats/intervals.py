@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
+
+from retest.stats.special import stdtrit
 
 Floats: TypeAlias = NDArray[np.float64]
 Clusters: TypeAlias = Sequence[Hashable]

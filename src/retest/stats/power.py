@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
-
 from retest.stats.several_metrics import check_alpha
+from retest.stats.special import stdtrit
 
 TYPICAL_VARIANCE = 0.104
 """Within-case variance of pass or fail over a suite of mixed difficulty: the mean of p (1 - p) for p ~ Beta(.5, .3)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy.special import betaincinv
+from retest.stats.special import betaincinv
 
 
 def rate_interval(hits: int, trials: int, *, level: float = 0.95) -> tuple[float, float]:

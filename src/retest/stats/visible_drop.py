@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from retest.stats.intervals import UnitTotals
 from retest.stats.pairs import PairedScores, RunScores
 from retest.stats.power import mde
+from retest.stats.special import stdtrit
 from retest.stats.suite_test import dealt_variance
 
 _POWER = 0.8

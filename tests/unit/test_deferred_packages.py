@@ -1,4 +1,4 @@
-"""Loading the `openai` package without its types."""
+"""Packages that are loaded without running their own code, and what is found in them all the same."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import sys
 
 import pytest
 
-OUR_WAY = "from retest.targets.openai_import import load_openai\nload_openai()\nimport sys\n"
+OPENAI = "from retest.targets.openai_import import load_openai\nload_openai()\nimport sys\n"
+SPECIAL = "import retest.stats.special\nimport sys\n"
 
 
-def said(code: str, start: str = OUR_WAY) -> str:
-    """Return what a fresh interpreter prints that has loaded the package our way, or as `start` says."""
+def said(code: str, start: str = OPENAI) -> str:
+    """Return what a fresh interpreter prints."""
     done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
-def test_most_types_are_left_out() -> None:
+def test_most_types_of_openai_are_left_out() -> None:
     """The client is there, and not a quarter of the files of types."""
     count = "import openai\nopenai.AsyncOpenAI\nprint(len([name for name in sys.modules if '.types.' in name]))"
     assert int(said(count)) < int(said(count, start="import sys\n")) / 4
@@ -62,3 +63,19 @@ def test_threads_that_look_at_once_all_find() -> None:
         "    print(all(pool.map(lambda name: hasattr(openai.types, name), names)))"
     )
     assert said(use) == "True"
+
+
+def test_the_statistics_load_no_array_libraries_of_scipy() -> None:
+    """The ufuncs are there; what prepares them for other libraries is not loaded."""
+    assert said("print('scipy.special._support_alternative_backends' in sys.modules)", SPECIAL) == "False"
+
+
+def test_the_special_functions_are_scipys() -> None:
+    """The same functions, and the whole package for whoever imports it, SciPy's own modules among them."""
+    use = (
+        "import scipy.stats, scipy.special\n"
+        "from retest.stats import special\n"
+        "print(all(getattr(special, name) is getattr(scipy.special, name) for name in special.__all__),"
+        " scipy.special.comb(5, 2), round(scipy.stats.norm.cdf(0), 3))"
+    )
+    assert said(use, SPECIAL) == "True 10.0 0.5"
