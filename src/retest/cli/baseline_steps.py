@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def say(text: str, style: str | None = None) -> None:
     """Print one line of plain text."""
-    stdout().print(one_line(text), markup=False, style=style, soft_wrap=True)
+    stdout().print(one_line(text), markup=False, style=style, soft_wrap=not stdout().is_terminal)
 
 
 def choose_run(store: Store, run: str | None, suite: str | None, workspace: Workspace) -> Run:

@@ -92,11 +92,11 @@ def _show(found: Found, repository: Repository) -> None:
     from retest.revisions.history import commit_title
 
     for step in found.steps:
-        stdout().print(f"{step.commit[:8]}  {step.judgement}: {one_line(step.why)}", markup=False, soft_wrap=True)
+        stdout().print(f"{step.commit[:8]}  {step.judgement}: {one_line(step.why)}", markup=False)
     head = "this commit regressed" if len(found.suspects) == 1 else "one of these commits regressed"
     stdout().print(f"\n{head}:", style="bold")
     for commit in found.suspects:
         title = one_line(commit_title(repository, commit))
-        stdout().print(f"{commit[:8]}  {title}", markup=False, soft_wrap=True)
+        stdout().print(f"{commit[:8]}  {title}", markup=False)
     stdout().print()
     stdout().print(run_comparison(found.comparison))
