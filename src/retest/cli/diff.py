@@ -64,7 +64,14 @@ def command(
     workspace = open_workspace(store=store)
     asker = PairwiseOnDemand(workspace, offline=offline)
     again = JudgeAgain(workspace, offline=offline, sessions=False)
-    wish = DiffOptions(arms=arm, metrics=tuple(metric or ()), limit=limit, pairwise=asker, again=again)
+    wish = DiffOptions(
+        arms=arm,
+        metrics=tuple(metric or ()),
+        limit=limit,
+        pairwise=asker,
+        again=again,
+        run_code=workspace.untrusted is None,
+    )
     comparison, chosen = _compare(workspace, (baseline, candidate), wish)
     if chosen is not None and not as_json:
         _say(chosen)

@@ -84,7 +84,8 @@ def _page(store: Store, names: tuple[str | None, str | None], wish: DiffWish, wo
     if names[0] is not None and names[1] is None:
         return run_page(store, find_run(store, names[0]), around)
     sides = find_sides(store, *names, workspace.cwd)
-    options = DiffOptions(arms=wish.arms, metrics=tuple(wish.metrics or ()))
+    run_code = workspace.untrusted is None
+    options = DiffOptions(arms=wish.arms, metrics=tuple(wish.metrics or ()), run_code=run_code)
     return comparison_page(sides.baseline, sides.candidate, options, around)
 
 

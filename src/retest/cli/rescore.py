@@ -69,6 +69,7 @@ def command(
             names=tuple(dict.fromkeys(metric or ())),
             options=_options(option or []),
             name=name,
+            run_code=workspace.untrusted is None,
         )
         metrics = choose_metrics(found, wish, workspace.cwd)
         runs = [(found, "named")]

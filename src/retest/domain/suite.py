@@ -77,6 +77,7 @@ class MetricSpec:
         aggregate: samples within a case to one number: mean, min, max, any, all, majority, pass@k, pass^k.
         direction: overrides the metric's own direction where set.
         judging: what a metric that asks a model judges with; None for the others.
+        within: folders that files named inside its files must lie below; none: anywhere.
     """
 
     name: str
@@ -87,6 +88,7 @@ class MetricSpec:
     case_passes: CasePasses | None = None
     direction: Direction | None = None
     judging: Judging | None = None
+    within: tuple[Path, ...] = ()
     base_dir: Path = Path()
     where: Location | None = None
 

@@ -30,12 +30,14 @@ OptionsT = TypeVar("OptionsT", bound=MetricOptions)
 class MetricContext:
     """What a metric may know of its surroundings; relative paths in options start at `base_dir`.
 
-    `judging` is what a metric that asks a model judges with.
+    `judging` is what a metric that asks a model judges with. Files that its files refer to lie below one of the folders
+    `within`; with none of those, anywhere.
     """
 
     name: str
     base_dir: Path = Path()
     judging: Judging | None = None
+    within: tuple[Path, ...] = ()
 
 
 class Metric(ABC, Generic[OptionsT]):

@@ -92,4 +92,4 @@ def build_metric(spec: MetricSpec) -> Metric[Any]:
     """
     cls = metric_classes()[spec.metric]
     options = cls.Options.model_validate(dict(spec.options))
-    return cls(options, MetricContext(name=spec.name, base_dir=spec.base_dir, judging=spec.judging))
+    return cls(options, MetricContext(name=spec.name, base_dir=spec.base_dir, judging=spec.judging, within=spec.within))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -63,17 +64,20 @@ def compile_schema(
     base_dir: Path,
     formats: bool = True,
     subject: str = "the JSON Schema",
+    within: tuple[Path, ...] = (),
 ) -> CompiledSchema:
     """Return the compiled schema of a path or of an inline object; `subject` names it in messages.
 
     Raises:
-        SuiteError: the file is missing or no JSON, the schema is invalid, a `$ref` leads nowhere.
+        SuiteError: the file is missing or no JSON, the schema is invalid, a `$ref` leads nowhere, or out of all folders
+            `within` where there are any.
     """
     path = resolved(source, base_dir) if isinstance(source, str) else None
     schema = _read_schema(path, metric) if path else dict(source)  # type: ignore[arg-type]  # a path is the str case
     where = Location(path=str(path)) if path else None
     base_uri = (path or base_dir / "inline-schema").resolve().as_uri()
-    return _Compiler(metric=metric, where=where, base_uri=base_uri, formats=formats, subject=subject).compiled(schema)
+    compiler = _Compiler(metric=metric, where=where, base_uri=base_uri, formats=formats, subject=subject, within=within)
+    return compiler.compiled(schema)
 
 
 def read_json_file(path: Path, *, metric: str, option: str) -> Any:
@@ -116,6 +120,7 @@ class _Compiler:
     base_uri: str
     formats: bool
     subject: str
+    within: tuple[Path, ...]
 
     def compiled(self, schema: dict[str, Any]) -> CompiledSchema:
         from jsonschema.validators import Draft202012Validator, validator_for
@@ -123,7 +128,7 @@ class _Compiler:
         cls: Any = validator_for(schema, default=Draft202012Validator)
         self._check(cls, schema)
         files: dict[str, str] = {}
-        registry = _local_registry(files)
+        registry = _local_registry(files, self.within)
         id_key = "id" if "Draft3" in cls.__name__ or "Draft4" in cls.__name__ else "$id"
         anchored = {id_key: self.base_uri, **schema}
         validator = cls(anchored, registry=registry, format_checker=_format_checker() if self.formats else None)
@@ -188,7 +193,7 @@ def _is_meta_schema(uri: str) -> bool:
     return validator_for({"$schema": uri}, default=None) is not None  # type: ignore[arg-type]  # the stubs forget None
 
 
-def _local_registry(files: dict[str, str]) -> Registry[Any]:
+def _local_registry(files: dict[str, str], within: tuple[Path, ...]) -> Registry[Any]:
     """Return a registry that reads local files, and records their hashes in `files`."""
     from urllib.request import url2pathname
 
@@ -201,7 +206,10 @@ def _local_registry(files: dict[str, str]) -> Registry[Any]:
         if parts.scheme != "file":
             raise NoSuchResource(uri)
         try:
-            content = Path(url2pathname(parts.path)).read_bytes()
+            path = Path(url2pathname(parts.path))
+            if within and not any(Path(os.path.realpath(path)).is_relative_to(folder) for folder in within):
+                raise NoSuchResource(uri)
+            content = path.read_bytes()
             contents = json.loads(content.decode("utf-8-sig"))
         except (OSError, ValueError) as error:
             raise NoSuchResource(uri) from error

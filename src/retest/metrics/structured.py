@@ -88,7 +88,11 @@ class JsonSchema(Metric[JsonSchemaOptions]):
         super().__init__(options, context)
         self._reader = JsonReader(options)
         self._schema = compile_schema(
-            options.schema_, metric=context.name, base_dir=context.base_dir, formats=options.formats
+            options.schema_,
+            metric=context.name,
+            base_dir=context.base_dir,
+            formats=options.formats,
+            within=context.within,
         )
 
     def score(self, case: Case, response: Response) -> ScoreOutcome:  # noqa: ARG002 - the same for every case

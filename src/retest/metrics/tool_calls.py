@@ -77,7 +77,7 @@ class ToolCalls(Metric[ToolCallsOptions]):
         self._tools = (
             None
             if options.tools is None
-            else ToolSet.load(options.tools, metric=context.name, base_dir=context.base_dir)
+            else ToolSet.load(options.tools, metric=context.name, base_dir=context.base_dir, within=context.within)
         )
         self._calls: JsonValue = None if options.calls is None else list(options.calls)
         self._only_tools = self._tools is not None and options.mode == "schema" and options.calls is None
@@ -134,7 +134,12 @@ class ToolCalls(Metric[ToolCallsOptions]):
         if expected.arguments is None and mode != "exact":
             return lambda made: made.problem
         if mode == "schema":
-            schema = compile_schema(expected.arguments or {}, metric=self.context.name, base_dir=self.context.base_dir)
+            schema = compile_schema(
+                expected.arguments or {},
+                metric=self.context.name,
+                base_dir=self.context.base_dir,
+                within=self.context.within,
+            )
             return lambda made: made.problem or schema.first_error(_without(made.arguments, ignored))
         wanted = _without(expected.arguments, ignored)
         return lambda made: made.problem or _different(wanted, _without(made.arguments, ignored), whole=mode == "exact")

@@ -25,7 +25,9 @@ class ToolSet:
     content_hash: str
 
     @classmethod
-    def load(cls, source: str | Iterable[Mapping[str, Any]], *, metric: str, base_dir: Path) -> ToolSet:
+    def load(
+        cls, source: str | Iterable[Mapping[str, Any]], *, metric: str, base_dir: Path, within: tuple[Path, ...] = ()
+    ) -> ToolSet:
         """Return the tools of a JSON file (a list, or ``{"tools": [...]}``) or of a list.
 
         Raises:
@@ -42,7 +44,11 @@ class ToolSet:
             name: None
             if schema is None
             else compile_schema(
-                schema, metric=metric, base_dir=base_dir, subject=f"the parameter schema of tool {name!r}"
+                schema,
+                metric=metric,
+                base_dir=base_dir,
+                subject=f"the parameter schema of tool {name!r}",
+                within=within,
             )
             for name, schema in definitions
         }

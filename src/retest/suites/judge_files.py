@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +18,7 @@ from retest.errors import Location, Problem, SuiteError
 from retest.suites.judge_spec import DefinitionSpec, ScaleEntry
 from retest.suites.scope import SuiteScope
 from retest.suites.spec_problems import Subject, spec_problems
-from retest.suites.yaml_nodes import MapNode, plain
+from retest.suites.yaml_nodes import MapNode, NodePath, plain
 from retest.suites.yaml_reader import read_yaml
 
 MAX_DEFINITION_BYTES = 1_000_000  # a definition is sent with every call
@@ -131,6 +131,10 @@ def _check_schema(scope: SuiteScope, scale: JudgeScale, schema: Mapping[str, Jso
         where = scope.at("output", *error.absolute_path)
         scope.error("judge-definition", f"`output` is no JSON Schema: {error.message}", where)
         return
+    for place, reference in _references(schema):
+        if not reference.startswith("#"):
+            message = f"`output` refers to {reference:.200}, and a schema of a judge refers only to itself (#/...)"
+            scope.error("judge-definition", message, scope.at("output", *place))
     properties = schema.get("properties")
     names = list(properties) if isinstance(properties, Mapping) else []
     verdict = VERDICT_KEYS[scale.form]
@@ -143,6 +147,19 @@ def _check_schema(scope: SuiteScope, scale: JudgeScale, schema: Mapping[str, Jso
             scope.at("output"),
             fix="take `output` out: it is made from the scale",
         )
+
+
+def _references(schema: object, place: NodePath = ()) -> Iterator[tuple[NodePath, str]]:
+    """Yield every reference of a schema with its place; jsonschema would fetch those that lead elsewhere."""
+    if isinstance(schema, Mapping):
+        for key, value in schema.items():
+            if key in {"$ref", "$dynamicRef", "$recursiveRef"} and isinstance(value, str):
+                yield (*place, key), value
+            else:
+                yield from _references(value, (*place, str(key)))
+    elif isinstance(schema, list):
+        for index, value in enumerate(schema):
+            yield from _references(value, (*place, index))
 
 
 def _check_examples(scope: SuiteScope, spec: DefinitionSpec, schema: Mapping[str, Any]) -> None:

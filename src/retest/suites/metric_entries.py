@@ -188,6 +188,7 @@ def _build(scope: SuiteScope, draft: _Draft, judges: Mapping[str, BuiltJudge]) -
         case_passes=common.case_passes,
         direction=common.direction,
         judging=None if judging is None else judging.judging,
+        within=() if scope.rules is None else scope.rules.boundary.roots,
         base_dir=scope.base_dir,
         where=scope.at(*draft.path),
     )

@@ -52,7 +52,7 @@ def serve(store: Store, workspace: Workspace, options: ServeOptions, tell: Calla
     sys.setswitchinterval(_SWITCH_S)
     listening = _listen(options)
     gatekeeper = make_gatekeeper(options)
-    comparisons = Comparisons(store, workspace.cwd, workspace.clock)
+    comparisons = Comparisons(store, workspace.cwd, workspace.clock, run_code=workspace.untrusted is None)
     site = Site(
         store=store,
         workspace=workspace,

@@ -82,7 +82,7 @@ def _judge_pairs(
 ) -> AlarmRate:
     """Judge each run against each other one, both ways, as `retest gate` would."""
     sides = [Side(scores=one, store=store, run=run) for one, run in zip(scores, runs, strict=True)]
-    wish = DiffOptions(gate=suite.gate, limit=0)
+    wish = DiffOptions(gate=suite.gate, limit=0, run_code=workspace.untrusted is None)
     alarms = unproven = trials = 0
     for first in sides:
         for second in sides:

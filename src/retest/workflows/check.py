@@ -10,13 +10,15 @@ from typing import Any
 
 from retest.domain.json_value import canonical_json
 from retest.domain.suite import Suite
-from retest.errors import Problem, RetestError, SuiteError
+from retest.errors import Problem, RetestError, SuiteError, UsageError
 from retest.metrics.base import Metric
 from retest.metrics.registry import build_metric
 from retest.suites.discover import SUITES_FOLDER, project_root
 from retest.suites.load import is_suite, load_suites
 from retest.suites.recognise import reads_like_suite
+from retest.suites.scope import display_path
 from retest.workflows.catalog import load_catalog
+from retest.workflows.untrusted import readable
 from retest.workflows.workspace import Workspace
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -54,7 +56,7 @@ def check_suites(selectors: Sequence[str], workspace: Workspace, overrides: Sequ
     sound: list[Suite] = []
     for suite in loaded.suites:
         problems.extend(_unset_variables(suite, workspace.env))
-        found = _metric_problems(suite)
+        found = (*_links_out(suite, workspace), *_metric_problems(suite))
         problems.extend(found)
         if not found:
             sound.append(suite)
@@ -80,6 +82,25 @@ def recognise_suite(path: Path, workspace: Workspace) -> bool:
         return reads_like_suite(path)
     except OSError:
         return False
+
+
+def _links_out(suite: Suite, workspace: Workspace) -> Iterator[Problem]:
+    """Yield the files kept beside a suite of an untrusted revision that are links out of its checkout."""
+    if workspace.untrusted is None:
+        return
+    from retest.workflows.baseline_file import baseline_path
+    from retest.workflows.calibration_files import calibration_path
+    from retest.workflows.waivers import waiver_file
+
+    cwd = workspace.cwd
+    paths = {cwd / baseline_path(suite.path): "baseline file", waiver_file(cwd): "file of waivers"}
+    judgings = [spec.judging for spec in suite.metrics if spec.judging is not None]
+    paths |= {calibration_path(judging.definition, cwd): "calibration file" for judging in judgings}
+    for path, what in paths.items():
+        try:
+            readable(workspace.untrusted, path, display_path(path, cwd), what)
+        except UsageError as error:
+            yield from error.problems
 
 
 def _unset_variables(suite: Suite, env: Mapping[str, str]) -> Iterator[Problem]:

@@ -185,7 +185,7 @@ def compare_pair(store: Store, first: Contender, second: Contender) -> RunCompar
         found = [
             diff_runs(
                 *sides,
-                DiffOptions(arms=arms, pairwise=PairwiseOnDemand(workspace)),
+                DiffOptions(arms=arms, pairwise=PairwiseOnDemand(workspace), run_code=workspace.untrusted is None),
                 cwd=workspace.cwd,
                 now=workspace.clock(),
             )

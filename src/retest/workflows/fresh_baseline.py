@@ -117,7 +117,13 @@ def _stored_texts(baseline: Baseline) -> dict[str, str]:
 def _stored_side(baseline: Baseline, workspace: Workspace, folder: Path, prefix: str) -> RevisionSide:
     scores = baseline.side.scores
     origin = GitState(commit=scores.revision, dirty=True)
-    own = replace(workspace, cwd=folder / prefix, origin=origin)
+    guard = workspace.untrusted
+    own = replace(
+        workspace,
+        cwd=folder / prefix,
+        origin=origin,
+        untrusted=None if guard is None else guard.at(folder, *guard.roots),
+    )
     return RevisionSide(label=scores.label, commit=scores.label, workspace=own, root=folder)
 
 

@@ -43,6 +43,7 @@ class Terms:
         shown_cases: changed cases that the report holds, for each pair of arms.
         pairwise: who has pairs of answers judged.
         again: who has both sides judged again in one session, where the policy wants that.
+        run_code: metrics that run the user's code may score anew.
     """
 
     policy: GatePolicy
@@ -52,6 +53,7 @@ class Terms:
     shown_cases: int = 10
     pairwise: PairwiseAsker | None = None
     again: JudgeAgain | None = None
+    run_code: bool = True
 
 
 def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, terms: Terms) -> Judged:
@@ -61,7 +63,13 @@ def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, t
     comparison = None
     if baseline is not None:
         again = terms.again if terms.policy.judge_again else None
-        wish = DiffOptions(gate=terms.policy, limit=terms.shown_cases, pairwise=terms.pairwise, again=again)
+        wish = DiffOptions(
+            gate=terms.policy,
+            limit=terms.shown_cases,
+            pairwise=terms.pairwise,
+            again=again,
+            run_code=terms.run_code,
+        )
         # Reviews decide where the suite asks for them; whoever reviews an answer adds no metric to the gate.
         sides = [replace(side, scores=without_automatic(side.scores)) for side in (baseline.side, candidate)]
         comparison = diff_runs(sides[0], sides[1], wish, cwd=terms.cwd, now=terms.now)

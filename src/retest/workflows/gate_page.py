@@ -36,7 +36,9 @@ def _page(store: Store, report: GateReport, workspace: Workspace) -> ReportPage 
             page = run_page(store, find_run(store, report.run.run_id), around)
         else:
             sides = find_sides(store, report.baseline_label, report.run.run_id, workspace.cwd)
-            page = comparison_page(sides.baseline, sides.candidate, DiffOptions(), around)
+            page = comparison_page(
+                sides.baseline, sides.candidate, DiffOptions(run_code=workspace.untrusted is None), around
+            )
     except RetestError:
         return None  # what was decided stands in the report all the same
     details = tuple(page.details())  # the store is closed when the report is written

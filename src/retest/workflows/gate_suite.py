@@ -42,6 +42,7 @@ class GateJob:
             cwd=workspace.cwd,
             now=workspace.clock(),
             shown_cases=self.shown_cases,
+            run_code=workspace.untrusted is None,
             pairwise=PairwiseOnDemand(workspace, offline=self.options.offline),
             again=JudgeAgain(
                 workspace,

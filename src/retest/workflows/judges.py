@@ -19,6 +19,7 @@ from retest.store.base import Ledger
 from retest.targets.base import Target
 from retest.targets.prices import PriceTable
 from retest.targets.registry import TargetContext, open_target, providers
+from retest.workflows.untrusted import may_open
 from retest.workflows.workspace import Workspace
 
 
@@ -56,6 +57,7 @@ async def open_judges(specs: Sequence[JudgeSpec], workspace: Workspace, stack: A
     for spec in specs:
         concurrency = spec.limits.concurrency or int(workspace.settings["concurrency"])
         context = TargetContext(env=workspace.env, prices=prices, concurrency=concurrency)
+        may_open(workspace.untrusted, spec.target, runs_code=providers()[spec.target.provider].info.runs_code)
         target = await asyncio.to_thread(open_target, spec.target, context)
         stack.push_async_callback(target.aclose)
         targets[spec.name] = target

@@ -51,7 +51,13 @@ def examine(store: Store, run: Run, waivers: tuple[Waiver, ...], workspace: Work
     place = place_of(run, workspace.cwd)
     replaces = find_baseline(store, place)
     fitting = replaces if replaces is not None and replaces.side.scores.suite == run.suite else None
-    terms = Terms(policy=read_stored_gate(run), waivers=waivers, cwd=workspace.cwd, now=workspace.clock())
+    terms = Terms(
+        policy=read_stored_gate(run),
+        waivers=waivers,
+        cwd=workspace.cwd,
+        now=workspace.clock(),
+        run_code=workspace.untrusted is None,
+    )
     judged = judge_run(stored_side(store, run), load_view(store, run).summary, fitting, terms)
     failing = judged.decision.exit_code is ExitCode.GATE_FAILED
     return Promotion(

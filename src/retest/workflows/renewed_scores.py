@@ -76,10 +76,17 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What scoring anew may use: `cwd` is where the suite's path starts, `again` has judges asked (None: nobody is)."""
+    """What scoring anew may use.
+
+    Attributes:
+        cwd: where the suite's path starts.
+        again: has judges asked; None: nobody is.
+        run_code: the user's own code may run.
+    """
 
     cwd: Path
     again: JudgeAgain | None = None
+    run_code: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +133,7 @@ def renew_scores(
     with ExitStack() as stack:
         tasks: list[_Task] = []
         for plan in wanted:
-            task = _build(plan, base_dir, pairs)
+            task = _build(plan, base_dir, pairs, run_code=means.run_code)
             if isinstance(task, RenewedMetric):
                 done[plan.metric.name] = task
             else:
@@ -205,10 +212,10 @@ def _session_notes(plans: Sequence[MetricPlan], baseline: SideLike, candidate: S
     return {name: RenewedMetric(note=note) for name in judged} if apart else {}
 
 
-def _build(plan: MetricPlan, base_dir: Path, pairs: CasePairs) -> _Task | RenewedMetric:
+def _build(plan: MetricPlan, base_dir: Path, pairs: CasePairs, *, run_code: bool) -> _Task | RenewedMetric:
     from retest.workflows.score_again import Unbuildable, rebuild_metric
 
-    built = rebuild_metric(plan.metric, base_dir)
+    built = rebuild_metric(plan.metric, base_dir, run_code=run_code)
     if not isinstance(built, Unbuildable):
         return _Task(plan=plan, metric=built, both=built.signature() != plan.metric.signature)
     if plan.rescoring == "baseline":

@@ -12,12 +12,13 @@ from retest.domain.judge import JudgeSpec, judging_from
 from retest.domain.pairwise import PAIRWISE
 from retest.domain.run import Run, RunMetric
 from retest.domain.suite import MetricSpec, Suite
-from retest.errors import Problem, UsageError
+from retest.errors import Problem, SuiteError, UsageError
 from retest.metrics.base import Metric
 from retest.metrics.registry import build_metric, metric_classes
 from retest.workflows.review_columns import REVIEW
 from retest.workflows.run_header import run_metric
 from retest.workflows.score_again import Unbuildable, rebuild_metric
+from retest.workflows.untrusted import code_refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +39,14 @@ class MetricWish:
         names: only these; none means all of the suite.
         options: of the one registered metric that is named.
         name: what to call its column.
+        run_code: it may be one that runs the user's code; not where the files are a stranger's.
     """
 
     suite: Suite | None = None
     names: tuple[str, ...] = ()
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     name: str | None = None
+    run_code: bool = True
 
 
 def choose_metrics(run: Run, wish: MetricWish, cwd: Path) -> list[ScoringMetric]:
@@ -65,7 +68,8 @@ def choose_metrics(run: Run, wish: MetricWish, cwd: Path) -> list[ScoringMetric]
         elif name in metric_classes():
             found.append(_registered(name, wish, cwd))
         else:
-            found.append(_rebuilt(run, name, (cwd / run.suite_path).parent, [*specs, *metric_classes()]))
+            base_dir, known = (cwd / run.suite_path).parent, [*specs, *metric_classes()]
+            found.append(_rebuilt(run, name, base_dir, known, run_code=wish.run_code))
     return found
 
 
@@ -92,6 +96,8 @@ def _of_suite(spec: MetricSpec, suite: Suite) -> ScoringMetric:
 def _registered(name: str, wish: MetricWish, cwd: Path) -> ScoringMetric:
     _refuse_unscorable(name, name)
     cls = metric_classes()[name]
+    if cls.info.runs_code and not wish.run_code:
+        raise SuiteError(code_refused(f"metric '{name}'", name))
     if cls.info.needs_model:
         raise _refused(f"{name} asks a judge, which a suite must name", fix="give --suite with a suite that has it")
     try:
@@ -122,7 +128,7 @@ def _option_faults(error: ValueError) -> list[str]:
     return [f"{name}: {fault}" for name, fault in zip(lines[::2], faults, strict=False)]
 
 
-def _rebuilt(run: Run, name: str, base_dir: Path, known: Sequence[str]) -> ScoringMetric:
+def _rebuilt(run: Run, name: str, base_dir: Path, known: Sequence[str], *, run_code: bool) -> ScoringMetric:
     stored = next((metric for metric in run.metrics if metric.name == name), None)
     if stored is None:
         from retest.suites.suggestions import did_you_mean, listing
@@ -142,7 +148,7 @@ def _rebuilt(run: Run, name: str, base_dir: Path, known: Sequence[str]) -> Scori
         spec = MetricSpec(name=name, metric=stored.metric, options=stored.options, judging=judging, base_dir=base_dir)
         metric = build_metric(spec)
         return ScoringMetric(stored=_renewed(stored, metric), metric=metric, judges=judging.judges)
-    built = rebuild_metric(stored, base_dir)
+    built = rebuild_metric(stored, base_dir, run_code=run_code)
     if isinstance(built, Unbuildable):
         raise _refused(f"{name} cannot be built again", built.reason, fix="give --suite with a suite that defines it")
     return ScoringMetric(stored=_renewed(stored, built), metric=built)

@@ -87,10 +87,13 @@ def _open(stack: ExitStack, repository: Repository, revision: Revision | None, w
     project = _below(Path(workspace.settings.root), repository.root)
     snapshot = stack.enter_context(open_snapshot(repository, revision.commit, project=project))
     origin = GitState(commit=revision.commit, branch=revision.branch, dirty=False)
+    guard = workspace.untrusted
+    if guard is not None:  # what the base is made of has been trusted before; anything else is held back like the rest
+        guard = None if guard.vouches_for(revision.commit) else guard.at(snapshot.root)
     return RevisionSide(
         label=revision.label,
         commit=revision.commit,
-        workspace=replace(workspace, cwd=snapshot.cwd, origin=origin),
+        workspace=replace(workspace, cwd=snapshot.cwd, origin=origin, untrusted=guard),
         root=snapshot.root,
         prefix=repository.prefix,
     )

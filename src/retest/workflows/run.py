@@ -40,6 +40,7 @@ from retest.workflows.judges import (
 from retest.workflows.run_counts import left_to_spend, spent_before, total_counts
 from retest.workflows.run_header import run_arm, run_files, run_metric
 from retest.workflows.run_pairwise import judge_run_pairs
+from retest.workflows.untrusted import may_open
 from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -207,6 +208,8 @@ class SuiteRun:
         targets: list[Target] = []
         for arm in self._suite.arms:
             if id(arm.target) not in opened:
+                runs_code = providers()[arm.target.provider].info.runs_code
+                may_open(self._workspace.untrusted, arm.target, runs_code=runs_code)
                 target = await asyncio.to_thread(open_target, arm.target, context)
                 stack.push_async_callback(target.aclose)
                 opened[id(arm.target)] = target

@@ -34,16 +34,19 @@ class Unbuildable:
     reason: str
 
 
-def rebuild_metric(stored: RunMetric, base_dir: Path) -> Metric[Any] | Unbuildable:
+def rebuild_metric(stored: RunMetric, base_dir: Path, *, run_code: bool = True) -> Metric[Any] | Unbuildable:
     """Return a metric as its run defined it, or why that is impossible now.
 
     Args:
         stored: with its options as they were.
         base_dir: where relative paths in them start: the folder of the suite.
+        run_code: false where the files there are a stranger's.
     """
     cls = metric_classes().get(stored.metric)
     if cls is None:
         return Unbuildable(reason=f"this version has no metric '{stored.metric}'")
+    if cls.info.runs_code and not run_code:
+        return Unbuildable(reason="it runs code of the checkout, which is not trusted")
     if cls.info.needs_model:
         return Unbuildable(reason="a judge's scores cannot be made anew without calls")
     spec = MetricSpec(name=stored.name, metric=stored.metric, options=stored.options, base_dir=base_dir)

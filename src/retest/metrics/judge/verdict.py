@@ -94,8 +94,10 @@ def _shown(text: str) -> str:
 
 def _check_own_schema(schema: Mapping[str, JsonValue], data: Mapping[str, Any]) -> None:
     from jsonschema import Draft202012Validator
+    from referencing import Registry
 
-    error = next(iter(Draft202012Validator(schema).iter_errors(data)), None)
+    registry: Registry[Any] = Registry()  # without it, jsonschema would fetch what a schema refers to
+    error = next(iter(Draft202012Validator(schema, registry=registry).iter_errors(data)), None)
     if error is not None:
         place = ".".join(str(part) for part in error.absolute_path)
         raise BadVerdictError(
