@@ -28,6 +28,7 @@ def command(
     offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
+    until_decided: opt.UntilDecided = False,
     report: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,6 +62,8 @@ def command(
 
         retest gate --fresh-baseline                 both sides sampled anew, against drift
 
+        retest gate --until-decided                  six looks; stops as soon as the verdict stands
+
         retest gate --report junit=gate.xml --report markdown=gate.md --report github
 
         retest gate --offline --json                 from the ledger only, for scripts
@@ -68,6 +71,7 @@ def command(
     from retest.cli.config import Trust, base_of, open_workspace
     from retest.cli.gate_suites import GateWish, gate_selected
     from retest.cli.run_suites import Display
+    from retest.domain.sequential import UntilDecided
     from retest.report.write_reports import parse_report_options
     from retest.workflows.run import RunOptions
 
@@ -75,7 +79,13 @@ def command(
         baseline=baseline,
         fresh_baseline=fresh_baseline,
         reports=parse_report_options(report or []),
-        run=RunOptions(samples=samples, offline=offline, max_cost_usd=max_cost, max_calls=max_calls),
+        run=RunOptions(
+            samples=samples,
+            offline=offline,
+            max_cost_usd=max_cost,
+            max_calls=max_calls,
+            until_decided=UntilDecided() if until_decided else None,
+        ),
     )
     trust = Trust(untrusted=untrusted, base=base or base_of(baseline))
     workspace = open_workspace(trust, store=store, concurrency=concurrency)

@@ -167,5 +167,5 @@ class _Gate:
 
         return run_with_progress(run, self._display)
 
-    def _run(self, suite: Suite) -> RunOutcome:
-        return run_one(suite, self._wish.run, self._workspace, self._display)
+    def _run(self, suite: Suite, options: RunOptions) -> RunOutcome:
+        return run_one(suite, options, self._workspace, self._display)

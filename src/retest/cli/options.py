@@ -24,6 +24,10 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change the suite for this run, e.g. target.temperature=0."),
 ]
+UntilDecided = Annotated[
+    bool,
+    typer.Option("--until-decided", help="Sample in waves, and stop as soon as the verdict stands."),
+]
 Untrusted = Annotated[
     bool | None,
     typer.Option(

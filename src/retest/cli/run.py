@@ -21,6 +21,7 @@ def command(
     offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
+    until_decided: opt.UntilDecided = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; call nothing.")] = False,
     overrides: opt.Overrides = None,
     meta: Annotated[list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="Note on the run.")] = None,
@@ -46,10 +47,13 @@ def command(
 
         retest run --set target.temperature=0        with another parameter
 
+        retest run --until-decided                   no more calls than the verdict against the baseline takes
+
         retest run --max-cost 2.00 --json            for scripts
     """
     from retest.cli.config import Trust, open_workspace
     from retest.cli.run_suites import Display, run_selected
+    from retest.domain.sequential import UntilDecided
     from retest.runner.plan import CaseSelection
     from retest.workflows.run import RunOptions
 
@@ -63,6 +67,7 @@ def command(
         metadata=opt.parse_pairs(meta or [], "--meta"),
         tags=tuple(run_tag or ()),
         dry_run=dry_run,
+        until_decided=UntilDecided() if until_decided else None,
     )
     trust = Trust(untrusted=untrusted, base=base)
     workspace = open_workspace(trust, store=store, concurrency=concurrency)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from retest.decision.decide import MetricScores, TestScores, in_drop_units, on_test_scale
 from retest.domain.sequential import ArmStand, MetricStand
@@ -14,8 +13,6 @@ from retest.stats.scales import log_margin
 from retest.stats.sequential import LookDecision, MetricLook, SequentialGate
 from retest.stats.verdict import Evidence, decide
 from retest.stats.visible_drop import VisibleDrops, visible_drops
-
-StopRule = Literal["gate", "every_verdict"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

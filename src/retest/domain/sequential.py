@@ -9,6 +9,23 @@ from typing import Any, Literal
 from retest.domain.comparison import Verdict
 
 LookOutcome = Literal["fail", "pass", "decided", "inconclusive", "undecided"]
+StopRule = Literal["gate", "every_verdict"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UntilDecided:
+    """How a run is to be sampled until decided.
+
+    Attributes:
+        baseline: what it is judged against where it runs alone; None for the suite's own.
+        waived: metrics whose regression blocks nothing.
+        rule: ``gate`` stops at the first regression, or when everything is shown not worse; ``every_verdict`` when
+            every metric of every pair of arms has a verdict.
+    """
+
+    baseline: str | None = None
+    waived: frozenset[str] = frozenset()
+    rule: StopRule = "gate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,7 @@ def judge_suite(path: Path, job: GateJob, only: Collection[str] | None = None) -
             suite = checked.suites[0]
             job = job if only is None else _narrowed(job, suite, only)
             report = gate_suite(
-                suite, job, lambda each: asyncio.run(run_suite(each, job.options, job.workspace)), lambda _: None
+                suite, job, lambda each, options: asyncio.run(run_suite(each, options, job.workspace)), lambda _: None
             )
     except RetestError as error:
         return SuiteVerdict.unjudged(str(error))

@@ -22,6 +22,7 @@ from retest.runner.stopping import Budget, Limits, StopSignal
 from retest.workflows.revision_sides import RevisionSide
 from retest.workflows.run import PreparedRun, RunOptions, RunOutcome, Share, SuiteRun
 from retest.workflows.run_counts import left_to_spend
+from retest.workflows.run_waves import RunWatch
 from retest.workflows.separate_imports import separate_imports
 
 if TYPE_CHECKING:
@@ -101,10 +102,11 @@ async def run_sides(
                     prepared.append(await run.prepare(stack, store, stop))
             _load_statistics()
             shares = _shares(list(distinct.values()), prepared, options)
+            watches = await asyncio.to_thread(_watches, list(distinct.values()), prepared, store, options)
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(run.carry_out(ready, store, stop, share))
-                    for run, ready, share in zip(runs, prepared, shares, strict=True)
+                    group.create_task(run.carry_out(ready, store, stop, share, watch))
+                    for run, ready, share, watch in zip(runs, prepared, shares, watches, strict=True)
                 ]
     except* RetestError as errors:
         raise _first(errors) from None
@@ -126,6 +128,17 @@ def _suite_run(side: RevisionSide, name: str, options: RunOptions, listener: Lis
 
     own = options if side.commit is None else replace(options, metadata={**options.metadata, "revision": side.label})
     return SuiteRun(side.suites[name], own, side.workspace, tell if listener is not ignore_events else ignore_events)
+
+
+def _watches(
+    sides: Sequence[RevisionSide], prepared: Sequence[PreparedRun], store: Store, options: RunOptions
+) -> Sequence[RunWatch | None]:
+    """Return who looks at each side while they are sampled until decided; a version alone has nothing to decide."""
+    if options.until_decided is None or options.dry_run or len(sides) < 2:  # noqa: PLR2004 - two are compared
+        return [None] * len(sides)
+    from retest.workflows.watch_sides import watch_sides
+
+    return watch_sides(sides, prepared, store, options)
 
 
 def _load_statistics() -> None:

@@ -14,6 +14,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.pairwise import PAIRWISE, PairwiseResult
 from retest.domain.run import Run, RunMetric
 from retest.domain.sample import Response, Score
+from retest.domain.sequential import SequentialDecision, decision_document
 from retest.domain.suite import GatePolicy
 from retest.domain.summary import RunSummary, WorstCase
 from retest.errors import ExitCode
@@ -40,12 +41,27 @@ class ClosedRun:
 
 
 def close_run(
-    store: Store, run: Run, gate: GatePolicy, table: RunTable, pairwise: Sequence[PairwiseResult] = ()
+    store: Store,
+    run: Run,
+    gate: GatePolicy,
+    table: RunTable,
+    pairwise: Sequence[PairwiseResult] = (),
+    decision: SequentialDecision | None = None,
 ) -> ClosedRun:
-    """Sum up and store the end of a run; `run.status` says how it ended, `pairwise` is what judges of pairs said."""
+    """Sum up and store the end of a run; `run.status` says how it ended, `pairwise` is what judges of pairs said.
+
+    `decision` is what the looks came to, where it was sampled until decided; it may need fewer samples than planned.
+    """
+    stops = decision is not None and decision.stopped_early
+    if decision is not None and stops:
+        run = replace(run, planned=decision.samples)
     summary = full_summary(store, run, gate, table, pairwise)
     code = _exit_code(run, summary, gate)
     stored = stored_summary(summary)
+    if decision is not None:
+        stored["sequential"] = decision_document(decision)
+    if stops:
+        stored["planned"] = run.planned
     store.update_run(
         run.run_id,
         status=run.status,

@@ -13,6 +13,7 @@ from retest.domain.comparison import RunComparison
 from retest.domain.gate import GateReason, GateReport, Waiver
 from retest.domain.run import Run, RunMetric
 from retest.domain.scores import ArmCalls, RunScores
+from retest.domain.sequential import read_decision
 from retest.domain.suite import GatePolicy, Suite
 from retest.domain.summary import RunSummary
 from retest.errors import ExitCode, NothingToJudgeError
@@ -22,6 +23,7 @@ from retest.workflows.judge_again import JudgeAgain
 from retest.workflows.judge_demands import unmet_judges
 from retest.workflows.pairwise_sides import PairwiseAsker
 from retest.workflows.review_columns import without_automatic
+from retest.workflows.run import RunOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,14 @@ def report_run(
         summary=summary,
         comparison=judged.comparison,
         baseline_label=baseline.label,
+        calls_saved=_calls_saved(candidate.run),
     )
+
+
+def _calls_saved(run: Run | None) -> int | None:
+    """Return what an early decision saved; None where no decision came early."""
+    decision = None if run is None else read_decision(run.summary)
+    return decision.calls_saved if decision is not None and decision.stopped_early else None
 
 
 def report_interrupted(suite: Suite, run: Run, summary: RunSummary, terms: Terms, *, reproduce: str) -> GateReport:
@@ -172,11 +181,13 @@ def _empty_report(suite: Suite, terms: Terms, reproduce: str) -> GateReport:
     )
 
 
-def reproduce_command(suite: Suite, baseline: str | None, samples: int | None) -> str:
+def reproduce_command(suite: Suite, baseline: str | None, options: RunOptions) -> str:
     """Return the command that repeats the decision."""
     words = ["retest", "gate", suite.path]
     if baseline is not None:
         words += ["--baseline", baseline]
-    if samples is not None:
-        words += ["--samples", str(samples)]
+    if options.samples is not None:
+        words += ["--samples", str(options.samples)]
+    if options.until_decided is not None:
+        words.append("--until-decided")
     return shlex.join(words)

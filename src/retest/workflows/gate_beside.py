@@ -46,7 +46,8 @@ def gate_beside(
     try:
         baseline = _baseline(suite, job)
         with open_baseline_sides(suite, baseline, job.workspace, overrides) as sides:
-            options = replace(job.options, fresh=True, series=SERIES) if fresh else job.options
+            options = job.run_options(suite)
+            options = replace(options, fresh=True, series=SERIES) if fresh else options
             first, second = run_both(sides, options)
             report = _report(suite, job, first, second, fresh=fresh)
             return _marked(report, first, second) if fresh else report

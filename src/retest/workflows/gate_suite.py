@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from retest.domain.gate import GateReport, Waiver
 from retest.domain.suite import Suite
 from retest.errors import NothingToJudgeError, Problem
 from retest.workflows.baseline import Baseline, SuitePlace, resolve_baseline
-from retest.workflows.gate import Terms, report_interrupted, report_no_baseline, report_run, reproduce_command
+from retest.workflows.gate import (
+    Terms,
+    own_waivers,
+    report_interrupted,
+    report_no_baseline,
+    report_run,
+    reproduce_command,
+)
 from retest.workflows.judge_again import JudgeAgain
 from retest.workflows.pairwise_sides import PairwiseOnDemand
 from retest.workflows.run import RunOptions, RunOutcome
@@ -52,20 +59,32 @@ class GateJob:
             ),
         )
 
+    def run_options(self, suite: Suite, baseline: str | None = None) -> RunOptions:
+        """Return how a suite is run; one that is sampled until decided is told against what, and what is waived."""
+        wish = self.options.until_decided
+        if wish is None:
+            return self.options
+        today = self.workspace.clock().date()
+        waived = frozenset(each.metric for each in own_waivers(self.waivers, suite.name) if each.is_active(today))
+        return replace(self.options, until_decided=replace(wish, baseline=baseline, waived=waived))
+
     def reproduce(self, suite: Suite) -> str:
         """Return the command that repeats the decision on this suite."""
-        return reproduce_command(suite, self.baseline, self.options.samples)
+        return reproduce_command(suite, self.baseline, self.options)
 
 
 def gate_suite(
-    suite: Suite, job: GateJob, run: Callable[[Suite], RunOutcome], tell: Callable[[Iterable[Problem]], None]
+    suite: Suite,
+    job: GateJob,
+    run: Callable[[Suite, RunOptions], RunOutcome],
+    tell: Callable[[Iterable[Problem]], None],
 ) -> GateReport:
     """Return the report on one suite; without a baseline nothing is run.
 
     Args:
         suite: checked.
         job: by what it is judged.
-        run: runs the suite with the options of `job`.
+        run: runs the suite with the options given.
         tell: is given the problems that the report does not hold.
 
     Raises:
@@ -79,9 +98,10 @@ def gate_suite(
         except NothingToJudgeError as error:
             tell(error.problems)
             return report_no_baseline(suite, error, job.terms(suite), reproduce=job.reproduce(suite))
-    outcome = run(suite)
+    name = _name_of(baseline, job)
+    outcome = run(suite, job.run_options(suite, name))
     tell(_stopped(outcome, job.reproduce(suite)))
-    return _judge(outcome, job, place, _name_of(baseline, job))
+    return _judge(outcome, job, place, name)
 
 
 def _judge(outcome: RunOutcome, job: GateJob, place: SuitePlace, baseline: str | None) -> GateReport:

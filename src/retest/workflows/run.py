@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from retest.domain.json_value import JsonValue, content_hash
+from retest.domain.json_value import JsonValue
 from retest.domain.pairwise import PairwiseResult
-from retest.domain.run import Run, RunCounts, RunStatus
+from retest.domain.run import Run, RunStatus
+from retest.domain.sequential import SequentialDecision, UntilDecided
 from retest.domain.suite import Suite
 from retest.domain.summary import RunSummary
-from retest.errors import ExitCode, IncompleteError, Problem, StoreError, UsageError
+from retest.errors import ExitCode, Problem, UsageError
 from retest.metrics.base import Metric
 from retest.runner.events import Listener, PlanReady, ignore_events
 from retest.runner.execute import Backends, Execution, ExecutionOptions
@@ -38,8 +39,9 @@ from retest.workflows.judges import (
     unpriced_judges,
 )
 from retest.workflows.run_counts import left_to_spend, spent_before, total_counts
-from retest.workflows.run_header import run_arm, run_files, run_metric
+from retest.workflows.run_header import config_hash, run_arm, run_files, run_metric
 from retest.workflows.run_pairwise import judge_run_pairs
+from retest.workflows.run_waves import RunWatch, decided, execute_plan
 from retest.workflows.untrusted import may_open
 from retest.workflows.workspace import Workspace
 
@@ -64,6 +66,7 @@ class RunOptions:
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     dry_run: bool = False
+    until_decided: UntilDecided | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,8 @@ class SuiteRun:
         """
         async with AsyncExitStack() as stack:
             prepared = await self.prepare(stack, store, stop)
-            return await self.carry_out(prepared, store, stop)
+            watch = await asyncio.to_thread(self._watch, prepared, store)
+            return await self.carry_out(prepared, store, stop, watch=watch)
 
     async def prepare(self, stack: AsyncExitStack, store: Store, stop: StopSignal) -> PreparedRun:
         """Open all that the run needs and look the plan through; nothing is stored and nothing is called.
@@ -164,9 +168,16 @@ class SuiteRun:
         )
 
     async def carry_out(
-        self, prepared: PreparedRun, store: Store, stop: StopSignal, share: Share | None = None
+        self,
+        prepared: PreparedRun,
+        store: Store,
+        stop: StopSignal,
+        share: Share | None = None,
+        watch: RunWatch | None = None,
     ) -> RunOutcome:
         """Make the calls, score and store the answers, sum them up; after a dry run there is nothing to do.
+
+        A `watch` says when enough calls were made.
 
         Raises:
             StoreError: the store fails midway.
@@ -193,9 +204,10 @@ class SuiteRun:
             judges=callers,
         )
         execution = Execution(plan, backends, options, self._tell, stop)
-        await _execute(execution, store, run, prepared.unfinished)
-        pairwise = await judge_run_pairs(store, run, metrics, callers, stop)
-        return await asyncio.to_thread(self._close, store, run, prepared, execution, pairwise)
+        taken = await execute_plan(execution, store, (run, prepared.unfinished), plan, watch)
+        decision = None if watch is None else await decided(watch, taken, plan, prepared.ledger)
+        pairwise = await judge_run_pairs(store, run, metrics, callers , stop)
+        return await asyncio.to_thread(self._close, store, run, prepared, execution, (pairwise, decision))
 
     # -- before ----------------------------------------------------------------------------------------------------
 
@@ -216,26 +228,17 @@ class SuiteRun:
             targets.append(opened[id(arm.target)])
         return targets
 
+    def _watch(self, prepared: PreparedRun, store: Store) -> RunWatch | None:
+        """Return who looks at the run while it is sampled until decided."""
+        wish = self._options.until_decided
+        if wish is None or self._options.dry_run:
+            return None
+        from retest.workflows.watch_baseline import watch_baseline  # NumPy and SciPy load here, before the first call
+
+        return watch_baseline(self._suite, prepared, store, self._workspace, self._options)
+
     def _config_hash(self) -> str:
-        selection = self._options.selection
-        # Two revisions with one content are two runs: each must find its own unfinished one.
-        origin = self._workspace.origin
-        revision = {} if origin is None else {"revision": origin.commit}
-        series = {"series": self._options.series} if self._options.series else {}
-        return content_hash(
-            {
-                **revision,
-                **series,
-                "suite": self._suite.name,
-                "fingerprint": self._suite.fingerprint,
-                "samples": self._samples,
-                "cases": sorted(selection.ids),
-                "tags": sorted(selection.tags),
-                "limit": selection.limit,
-                "fresh": self._options.fresh,
-                "offline": self._options.offline,
-            }
-        )
+        return config_hash(self._suite, self._samples, self._options, self._workspace.origin)
 
     def _unfinished(self, store: Store) -> Run | None:
         """Return the run that the same command left unfinished, unless a live process is at it."""
@@ -333,7 +336,12 @@ class SuiteRun:
     # -- after -----------------------------------------------------------------------------------------------------
 
     def _close(
-        self, store: Store, run: Run, prepared: PreparedRun, execution: Execution, pairwise: Sequence[PairwiseResult]
+        self,
+        store: Store,
+        run: Run,
+        prepared: PreparedRun,
+        execution: Execution,
+        judged: tuple[Sequence[PairwiseResult], SequentialDecision | None],
     ) -> RunOutcome:
         # NumPy and SciPy load here: not before the first call, nor during the calls, whose latency is measured.
         from retest.workflows.finish import close_run
@@ -348,7 +356,7 @@ class SuiteRun:
         # Stopped again before it had gone through what was there: the store has more than this process saw.
         is_partial = prepared.unfinished is not None and stop.is_set
         table = load_table(store, run) if is_partial else execution.table
-        closed = close_run(store, run, self._suite.gate, table, pairwise)
+        closed = close_run(store, run, self._suite.gate, table, *judged)
         return RunOutcome(
             suite=self._suite,
             plan=prepared.ready,
@@ -379,20 +387,6 @@ async def run_suite(
         return await SuiteRun(suite, options, workspace, listener).execute(store, stop or StopSignal())
     finally:
         await asyncio.to_thread(store.close)
-
-
-async def _execute(execution: Execution, store: Store, run: Run, unfinished: Run | None) -> RunCounts:
-    """Execute the plan; a store that fails midway leaves an incomplete run, not a mistake in how it was called."""
-    try:
-        return await execution.run()
-    except BaseException as error:
-        # Whatever happened, what is stored stays, and the same command resumes it.
-        with suppress(Exception):
-            counts = total_counts(store, unfinished, execution.counts())
-            store.update_run(run.run_id, status="incomplete", counts=counts)
-        if isinstance(error, StoreError):
-            raise IncompleteError(*error.problems) from error
-        raise
 
 
 def _close_all(metrics: Mapping[str, Metric[Any]]) -> None:

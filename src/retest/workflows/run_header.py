@@ -1,14 +1,42 @@
-"""What a run keeps of its suite: arms, metrics, files."""
+"""What a run keeps of its suite: arms, metrics, files, and what tells it from other runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retest.domain.json_value import JsonValue, content_hash
 from retest.domain.run import RunArm, RunMetric
 from retest.domain.suite import Arm, MetricSpec, Suite
 from retest.metrics.base import Metric
+from retest.revisions.provenance import GitState
+
+if TYPE_CHECKING:
+    from retest.workflows.run import RunOptions
+
+
+def config_hash(suite: Suite, samples: int, options: RunOptions, origin: GitState | None) -> str:
+    """Return what is equal for two commands that would take the same samples: one goes on where the other ended."""
+    selection = options.selection
+    # Two revisions with one content are two runs: each must find its own unfinished one.
+    revision: dict[str, JsonValue] = {} if origin is None else {"revision": origin.commit}
+    series: dict[str, JsonValue] = {"series": options.series} if options.series else {}
+    decided: dict[str, JsonValue] = {} if options.until_decided is None else {"until_decided": True}
+    return content_hash(
+        {
+            **revision,
+            **series,
+            **decided,
+            "suite": suite.name,
+            "fingerprint": suite.fingerprint,
+            "samples": samples,
+            "cases": sorted(selection.ids),
+            "tags": sorted(selection.tags),
+            "limit": selection.limit,
+            "fresh": options.fresh,
+            "offline": options.offline,
+        }
+    )
 
 
 def run_arm(arm: Arm, identity: Mapping[str, JsonValue]) -> RunArm:
