@@ -9,13 +9,17 @@ from datetime import datetime
 
 import numpy as np
 
+from retest.decision.decide import Scores
 from retest.decision.false_alarms import pooled_scores
+from retest.decision.metric_scores import metric_scores
 from retest.domain.run import RunMetric
-from retest.domain.scores import CaseScores, RunScores
+from retest.domain.scores import RunScores
 from retest.domain.self_test import FEWEST_RUNS, MeasuredDrift, MetricDrift
+from retest.stats.dealt_drift import dealt_drift
 from retest.stats.drift import Drift, estimate_drift, sampling_error
 from retest.stats.pairing import RunMapping
 from retest.stats.pairs import run_scores
+from retest.stats.sample_weights import compared_samples, needed_samples, sample_weights
 from retest.stats.scales import log_floor, log_scores, relative_change
 
 
@@ -47,11 +51,13 @@ def measure_drifts(
 def _of_metric(
     runs: Sequence[RunScores], arm: str, metric: RunMetric, frozen: str | None, measured_at: datetime
 ) -> DriftFound:
-    sides = [run.scores.get(arm, {}).get(metric.name, {}) for run in runs]
-    common = [case for case in pooled_scores(sides) if all(_known(side[case]) for side in sides)]
-    means = tuple(_mean_of_means(side, common) for side in sides) if common else ()
+    own = [metric_scores(metric, run.scores.get(arm, {}).get(metric.name, {}), {}) for run in runs]
+    sides, aggregate = [scores.baseline for scores in own], own[0].aggregate
+    fewest = needed_samples(aggregate)
+    common = [case for case in pooled_scores(sides) if all(len(_known(side[case])) >= fewest for side in sides)]
+    means = tuple(_mean_of_cases(side, common, aggregate) for side in sides) if common else ()
     note = _why_not(len(runs), common, frozen)
-    found = None if note else _estimate(sides, common, metric)
+    found = None if note else _estimate(sides, common, metric, aggregate)
     if note is None and found is None:
         note = "every case has one sample in one run alone"
     tau = None if found is None else math.sqrt(found.tau2)
@@ -63,8 +69,8 @@ def _of_metric(
         tau=None if tau is None else relative_change(tau) if is_ratio else tau,
         p=None if found is None else found.p,
         note=note,
-        range_low=metric.low,
-        range_high=metric.high,
+        range_low=own[0].low,
+        range_high=own[0].high,
         is_ratio=is_ratio,
     )
     if found is None:
@@ -88,11 +94,13 @@ def _why_not(n_runs: int, common: Sequence[str], frozen: str | None) -> str | No
     return None if common else "no case has a score in every run"
 
 
-def _estimate(sides: Sequence[CaseScores], common: Sequence[str], metric: RunMetric) -> Drift | None:
+def _estimate(sides: Sequence[Scores], common: Sequence[str], metric: RunMetric, aggregate: str) -> Drift | None:
     """Return the drift on the scale of the test; None where nothing says how much sampling moves a mean."""
     tested = _on_scale(sides, metric)
     if tested is None:
         return None
+    if aggregate != "mean":
+        return dealt_drift([[_known(side[case]) for side in tested] for case in common], aggregate)
     own = [run_scores([_known(side[case]) for case in common]) for side in tested]
     errors = [sampling_error(run) for run in own]
     if any(error is None for error in errors):
@@ -106,7 +114,7 @@ def _estimate(sides: Sequence[CaseScores], common: Sequence[str], metric: RunMet
     return estimate_drift([float(np.mean(run.means)) for run in own], known)
 
 
-def _on_scale(sides: Sequence[CaseScores], metric: RunMetric) -> list[RunMapping] | None:
+def _on_scale(sides: Sequence[Scores], metric: RunMetric) -> list[RunMapping] | None:
     """Return the sides on the scale of the test; None where a score is not on it."""
     if metric.scale == "linear":
         return list(sides)
@@ -121,9 +129,15 @@ def _known(samples: Sequence[float | None]) -> list[float]:
     return [value for value in samples if value is not None]
 
 
-def _mean_of_means(side: CaseScores, common: Sequence[str]) -> float:
-    means = [sum(values) / len(values) for values in (_known(side[case]) for case in common)]
-    return sum(means) / len(means)
+def _mean_of_cases(side: Scores, common: Sequence[str], aggregate: str) -> float:
+    samples = (sorted(_known(side[case])) for case in common)
+    values = [_case_value(known, aggregate) for known in samples]
+    return sum(values) / len(values)
+
+
+def _case_value(known: Sequence[float], aggregate: str) -> float:
+    size = compared_samples(aggregate, len(known), len(known))
+    return float(sample_weights(aggregate, len(known), size) @ known)
 
 
 def frozen_by_scores(runs: Sequence[RunScores]) -> Iterator[tuple[str, str]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from retest.decision.decide import MetricScores, Scores
+from retest.domain.comparison import UnpairedCase
 from retest.domain.run import RunMetric
+from retest.stats.sample_weights import needed_samples
 
 _OF_SCORES = frozenset({"mean", "min", "max"})
 
@@ -36,6 +40,21 @@ def metric_scores(
         note=note,
         aggregate=metric.aggregate,
     )
+
+
+def short_of_samples(metrics: Sequence[MetricScores]) -> Iterator[UnpairedCase]:
+    """Yield the cases that a metric leaves out because ``pass@k`` or ``pass^k`` takes more samples than they have."""
+    for metric in metrics:
+        needed = needed_samples(metric.aggregate)
+        for case_id, samples in metric.candidate.items() if needed > 1 else ():
+            sides = {"baseline": metric.baseline.get(case_id, ()), "candidate": samples}
+            counts = {side: sum(score is not None for score in own) for side, own in sides.items()}
+            short = [side for side, count in counts.items() if count < needed]
+            if short and all(counts.values()):  # a side without any sample has a reason of its own
+                named = " and the ".join(short)
+                yield UnpairedCase(
+                    case_id=case_id, reason=f"fewer than {needed} samples in the {named}, for {metric.metric}"
+                )
 
 
 def _passes(metric: RunMetric, scores: Scores) -> dict[str, list[float | None]]:

@@ -32,7 +32,7 @@ PooledCases = Mapping[str, Sequence[float | None]]
 
 
 def metric_need(arm: str, metric: RunMetric, pooled: PooledCases, size: Size, gate: GatePolicy) -> MetricNeed | None:
-    """Return what a metric of one arm needs; None where its scale has no width, or nothing was repeated.
+    """Return what a metric of one arm needs; None where its scale has no width, nothing was repeated, or it is no mean.
 
     Args:
         arm: its name.
@@ -43,6 +43,8 @@ def metric_need(arm: str, metric: RunMetric, pooled: PooledCases, size: Size, ga
     """
     if metric.scale == "log" or metric.low is None or metric.high is None or metric.high <= metric.low:
         return None
+    if metric.aggregate != "mean":
+        return None  # the formula is of means
     width = metric.high - metric.low
     known = [values for values in (_known(samples) for samples in pooled.values()) if values]
     variance = run_scores(known).within_variance() if known else None

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from retest.decision.decide import MetricScores, Policy
 from retest.decision.drift_estimate import frozen_by_scores, measure_drifts
 from retest.decision.false_alarms import SplitDesign, alarms_of, pooled_scores, split_alarms, split_sizes
+from retest.decision.metric_scores import metric_scores
 from retest.decision.needs import PooledCases, Size, flaky_cases, metric_need
 from retest.domain.json_value import content_hash
-from retest.domain.run import Run
+from retest.domain.run import Run, RunMetric
 from retest.domain.scores import RunScores
 from retest.domain.self_test import AlarmRate, MetricNeed, SelfTest
-from retest.domain.suite import Suite
+from retest.domain.suite import GatePolicy, Suite
 from retest.stats.pairing import cluster_numbers
 from retest.workflows.diff import DiffOptions, Side, diff_runs
 from retest.workflows.measured_drift import keep_drifts
@@ -97,9 +98,8 @@ def _judge_pairs(
 
 
 def _judge_splits(suite: Suite, scores: Sequence[RunScores], pooled: Pooled, splits: int | None) -> AlarmRate | None:
-    arms = {
-        arm: [_all_on_one_side(suite, scores[0], name, cases) for name, cases in pooled[arm].items()] for arm in pooled
-    }
+    metrics = {metric.name: metric for metric in scores[0].metrics}
+    arms = {arm: [one_sided(metrics[name], suite.gate, cases) for name, cases in pooled[arm].items()] for arm in pooled}
     counts = [len(samples) for metrics in pooled.values() for cases in metrics.values() for samples in cases.values()]
     sizes = split_sizes(max(counts, default=0), scores[0].samples_per_case)
     if sizes is None:
@@ -114,19 +114,10 @@ def _judge_splits(suite: Suite, scores: Sequence[RunScores], pooled: Pooled, spl
     return split_alarms(arms, policy, suite.gate, SplitDesign(samples=sizes, splits=splits or by_size))
 
 
-def _all_on_one_side(suite: Suite, scores: RunScores, name: str, cases: PooledCases) -> MetricScores:
-    metric, own = scores.metric(name), suite.gate.metrics.get(name)
-    assert metric is not None, "the name is one of its own"  # noqa: S101 - tells the type checker
-    return MetricScores(
-        metric=name,
-        baseline=cases,
-        candidate={},
-        direction=metric.direction,
-        scale=metric.scale,
-        low=metric.low,
-        high=metric.high,
-        margin=None if own is None else own.margin,
-    )
+def one_sided(metric: RunMetric, gate: GatePolicy, cases: PooledCases) -> MetricScores:
+    """Return all samples as a baseline's, to be dealt into two sides and judged as the gate judges the metric."""
+    own = gate.metrics.get(metric.name)
+    return metric_scores(metric, cases, {}, margin=None if own is None else own.margin)
 
 
 def _needs(suite: Suite, scores: Sequence[RunScores], pooled: Pooled) -> Iterator[MetricNeed]:
@@ -150,6 +141,9 @@ def _notes(suite: Suite, scores: Sequence[RunScores], frozen: Mapping[str, str])
         yield f"{named}: there are no fresh draws, so no drift between runs can be seen"
         if scores[0].samples_per_case == 1:
             yield "and with one sample a case nothing can be dealt into two sides: record more, and give --samples"
+    for metric in scores[0].metrics:
+        if metric.aggregate != "mean":
+            yield f"{metric.name}: which drop {metric.aggregate} of the samples would see is not foretold"
     for arm, why in frozen.items():
         if arm not in recorded:
             yield f"{arm}: {why}; its drift cannot be told"

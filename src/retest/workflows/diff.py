@@ -24,7 +24,7 @@ from retest.decision.align import (
 from retest.decision.changed_cases import find_changed_cases
 from retest.decision.decide import JudgedMetric, MetricScores, Policy, judge_metrics
 from retest.decision.drift import mark_drift
-from retest.decision.metric_scores import metric_scores
+from retest.decision.metric_scores import metric_scores, short_of_samples
 from retest.decision.pairwise import pairwise_scores
 from retest.decision.slices import compare_slices
 from retest.domain.comparison import (
@@ -253,7 +253,7 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
         baseline_usage=usage[0],
         candidate_usage=usage[1],
         n_cases=len(paired) if blocked is None else 0,
-        unpaired=(*sides.pairs.unpaired, *(left_out if blocked is None else ())),
+        unpaired=(*sides.pairs.unpaired, *((*left_out, *short_of_samples(scores)) if blocked is None else ())),
         notes=(*found.silent, *repeat_notes(before, after, first, second)),
         pairwise=tuple(found.pairwise.values()),
     )

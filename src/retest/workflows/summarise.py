@@ -96,13 +96,14 @@ def _passed(metric: RunMetric, samples: Matrix) -> Matrix:
 
 def summarise_metric(metric: RunMetric, cells: MetricCells, values: CaseValues, table: RunTable) -> MetricSummary:
     """Return one metric's aggregates over one arm."""
+    low, high = value_scale(metric)
     scored = ~np.isnan(values.per_case)
     per_case = values.per_case[scored]
     interval = mean_interval(
         per_case,
         clusters=_clusters(table, scored),
-        low=scale_end(metric.low, metric),
-        high=scale_end(metric.high, metric),
+        low=low,
+        high=high,
     )
     p10, median, p90 = quantiles(per_case) if len(per_case) else (None, None, None)
     histogram, edges = _histogram(per_case, metric)
@@ -111,7 +112,7 @@ def summarise_metric(metric: RunMetric, cells: MetricCells, values: CaseValues, 
         name=metric.name,
         metric=metric.metric,
         signature=metric.signature,
-        direction=metric.direction,
+        direction=metric.direction if _of_scores(metric) else "higher",  # a pass is always better
         mean=interval.mean,
         low=interval.low,
         high=interval.high,
@@ -126,8 +127,8 @@ def summarise_metric(metric: RunMetric, cells: MetricCells, values: CaseValues, 
         n_samples=int((~np.isnan(values.samples)).sum()),
         failures=cells.failures,
         not_applicable=cells.not_applicable,
-        range_low=metric.low,
-        range_high=metric.high,
+        range_low=low,
+        range_high=high,
         histogram=histogram,
         histogram_low=edges[0],
         histogram_high=edges[1],
@@ -136,11 +137,14 @@ def summarise_metric(metric: RunMetric, cells: MetricCells, values: CaseValues, 
     )
 
 
-def scale_end(end: float | None, metric: RunMetric) -> float | None:
-    """Return an end of the scale of the case values: what passes is 0 or 1, whatever the scores' own scale."""
-    if metric.aggregate in {"mean", "min", "max"} or end is None:
-        return end
-    return 0.0 if end == metric.low else 1.0
+def value_scale(metric: RunMetric) -> tuple[float | None, float | None]:
+    """Return the scale of the case values: what passes is 0 or 1, whatever the scores' own scale."""
+    return (metric.low, metric.high) if _of_scores(metric) else (0.0, 1.0)
+
+
+def _of_scores(metric: RunMetric) -> bool:
+    """Return whether the case values are scores; else they are of passes, or chances that something passes."""
+    return metric.aggregate in {"mean", "min", "max"}
 
 
 def _clusters(table: RunTable, scored: NDArray[np.bool_]) -> list[str] | None:
@@ -167,9 +171,10 @@ def _case_pass_rate(metric: RunMetric, passed: Matrix) -> float | None:
 def _histogram(values: Vector, metric: RunMetric) -> tuple[tuple[int, ...], tuple[float, float]]:
     if len(values) == 0:
         return (), (0.0, 1.0)
-    low = metric.low if metric.low is not None and metric.high is not None else float(values.min())
-    high = metric.high if metric.low is not None and metric.high is not None else float(values.max())
-    low, high = min(low, float(values.min())), max(high, float(values.max()))
+    ends = value_scale(metric)
+    lowest, highest = float(values.min()), float(values.max())
+    low, high = (lowest, highest) if ends[0] is None or ends[1] is None else (ends[0], ends[1])
+    low, high = min(low, lowest), max(high, highest)
     if high <= low:
         high = low + 1.0
     counts, _ = np.histogram(values, bins=_BINS, range=(low, high))
@@ -185,7 +190,7 @@ def _slices(metrics: Sequence[RunMetric], by_metric: dict[str, CaseValues], tabl
             part = values[indices]
             part = part[~np.isnan(part)]
             if len(part):
-                interval = mean_interval(part, low=scale_end(metric.low, metric), high=scale_end(metric.high, metric))
+                interval = mean_interval(part, low=value_scale(metric)[0], high=value_scale(metric)[1])
                 yield SliceSummary(
                     kind=kind,
                     name=name,

@@ -7,10 +7,11 @@ import random
 import pytest
 
 from retest.decision.decide import Policy, compare_metrics
-from retest.decision.metric_scores import metric_scores
+from retest.decision.metric_scores import metric_scores, short_of_samples
 from retest.domain.comparison import MetricComparison
 from retest.domain.run import RunMetric
-from retest.domain.suite import Direction, PassIf
+from retest.domain.suite import Direction, GatePolicy, MetricGate, PassIf
+from retest.workflows.aa_numbers import one_sided
 
 CASES = [f"c{i}" for i in range(40)]
 
@@ -119,3 +120,40 @@ def test_missing_samples_bound_the_aggregate() -> None:
     scores = metric_scores(metric("any"), both_pass, one_missing)
     (found,) = compare_metrics([scores], Policy())
     assert (found.missing_low, found.missing_high) == (-1.0, 0.0)
+
+
+def test_a_case_with_too_few_samples_for_its_aggregate_is_named() -> None:
+    """pass@3 of two samples is no number; a side without any sample has a reason of its own."""
+    scores = metric_scores(
+        metric("pass@3"),
+        {"whole": [1, 0, 1], "short": [1, 1, 1], "empty": [None, None, None], "both": [1, None, 1]},
+        {"whole": [1, 1, 1], "short": [1, None, 1], "empty": [1, 1, 1], "both": [1, 0]},
+    )
+    assert [(case.case_id, case.reason) for case in short_of_samples([scores])] == [
+        ("short", "fewer than 3 samples in the candidate, for m"),
+        ("both", "fewer than 3 samples in the baseline and the candidate, for m"),
+    ]
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "any", "all", "max"])
+def test_other_aggregates_leave_no_case_out(aggregate: str) -> None:
+    """They take any number of samples."""
+    assert not list(short_of_samples([metric_scores(metric(aggregate), {"a": [1]}, {"a": [1]})]))
+
+
+def test_samples_are_dealt_as_the_gate_judges_them() -> None:
+    """`retest aa` splits the passes of a metric that aggregates passes, and keeps the margin."""
+    length = RunMetric(
+        name="length",
+        metric="length",
+        signature="length",
+        direction="lower",
+        low=0,
+        high=None,
+        pass_if=PassIf(max=100),
+        aggregate="all",
+    )
+    gate = GatePolicy(metrics={"length": MetricGate(margin=0.1)})
+    found = one_sided(length, gate, {"a": [50, 150, None]})
+    assert found.baseline == {"a": [1.0, 0.0, None]}
+    assert (found.aggregate, found.direction, found.margin) == ("all", "higher", 0.1)
