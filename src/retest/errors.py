@@ -9,6 +9,7 @@
     │   └── MissingExtraError   2    an optional library is not installed; says the install line
     ├── StoreError              2    the store cannot be opened, is locked, too new, or damaged
     ├── IncompleteError         4    too many errors, a refused key, a spent budget, a full disk
+    ├── InterruptedWorkError  130    Ctrl-C or SIGTERM while judges were asked
     └── NothingToJudgeError     5    no cases, no baseline, nothing comparable
 
 Every problem has a slug; ``docs/errors.md`` has one heading per slug, and a test compares the two.
@@ -128,6 +129,12 @@ class IncompleteError(RetestError):
     """The run stopped before all its samples were there; the same command resumes it."""
 
     exit_code = ExitCode.INCOMPLETE
+
+
+class InterruptedWorkError(RetestError):
+    """Ctrl-C or SIGTERM ended the work in order; the same command goes on."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 class NothingToJudgeError(RetestError):

@@ -99,12 +99,15 @@ def _guarded(command: Callable[..., ExitCode | None]) -> Callable[..., None]:
 
 
 def _run_guarded(call: Callable[[], ExitCode | None], *, as_json: bool) -> int:
+    from retest.cli.signals import handled
+
     try:
-        return int(call() or ExitCode.PASSED)
+        with handled():
+            return int(call() or ExitCode.PASSED)
     except RetestError as error:
         return _say(error.problems, error.exit_code, as_json=as_json)
     except KeyboardInterrupt:
-        problem = Problem(slug="run-interrupted", message="interrupted before any call was made")
+        problem = Problem(slug="run-interrupted", message="interrupted; what is paid for is kept")
         return _say([problem], ExitCode.INTERRUPTED, as_json=as_json)
     except BrokenPipeError:
         # The reader has seen enough (`retest show | head`); the interpreter must not complain at its end.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import redirect_stdout
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from retest.cli.console import print_json, print_problems, stderr, stdout
 from retest.cli.progress import RunProgress
 from retest.cli.run_suites import Display
+from retest.cli.signals import INTERRUPTS
 from retest.domain.comparison import RunComparison
 from retest.domain.pairwise import PairwiseRanking
 from retest.domain.ranking import Ranking
@@ -108,10 +108,8 @@ def run_with_progress(
 
     async def main(listener: Listener) -> list[Contender]:
         stop = StopSignal()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.stop, "interrupt", "interrupted")
-        return await run(listener, stop)
+        with INTERRUPTS.telling(stop):
+            return await run(listener, stop)
 
     quiet = display.quiet or (display.as_json and not stderr().is_terminal)
     # What a metric or target of the user prints must not get between the results (or into the JSON) on stdout.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retest.cli.signals import INTERRUPTS
 from retest.suites.discover import project_root
 from retest.workflows.settings import load_settings
 from retest.workflows.workspace import Workspace
@@ -45,13 +46,21 @@ def open_workspace(trust: Trust | None = None, **flags: object | None) -> Worksp
     if guard is None:
         env_file = read_env_file(cwd)
         settings = load_settings(cwd, os.environ, flags, env_file=env_file)
-        return Workspace(cwd=cwd, settings=settings, env={**env_file, **os.environ}, command=_command())
+        env = {**env_file, **os.environ}
+        return Workspace(cwd=cwd, settings=settings, env=env, command=_command(), interrupts=INTERRUPTS)
     from retest.workflows.untrusted_settings import guarded_settings, refuse_linked_files
 
     refuse_linked_files(project_root(cwd), guard)
     # No `.env`: it is a file of the checkout, and could name another endpoint for every key.
     settings = guarded_settings(load_settings(cwd, os.environ, flags), guard)
-    return Workspace(cwd=cwd, settings=settings, env=dict(os.environ), command=_command(), untrusted=guard)
+    return Workspace(
+        cwd=cwd,
+        settings=settings,
+        env=dict(os.environ),
+        command=_command(),
+        interrupts=INTERRUPTS,
+        untrusted=guard,
+    )
 
 
 def base_of(baseline: str | None) -> str | None:

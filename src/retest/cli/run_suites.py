@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -83,25 +82,13 @@ def run_one(suite: Suite, run_options: RunOptions, workspace: Workspace, display
 
     async def _main(progress: RunProgress) -> RunOutcome:
         stop = StopSignal()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            _on_signal(loop, number, stop)
-        return await run_suite(suite, run_options, workspace, listener=progress, stop=stop)
+        with workspace.interrupts.telling(stop):
+            return await run_suite(suite, run_options, workspace, listener=progress, stop=stop)
 
     quiet = display.quiet or (display.as_json and not stderr().is_terminal)
     # What a metric or target of the user prints must not get between the results (or into the JSON) on stdout.
     with RunProgress(quiet=quiet, verbose=display.verbose) as progress, redirect_stdout(sys.stderr):
         return asyncio.run(_main(progress))
-
-
-def _on_signal(loop: asyncio.AbstractEventLoop, number: signal.Signals, stop: StopSignal) -> None:
-    def interrupt() -> None:
-        stop.stop("interrupt", "interrupted")
-
-    try:
-        loop.add_signal_handler(number, interrupt)
-    except NotImplementedError:  # Windows: the handler runs between bytecodes, the loop is told from there
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(interrupt))
 
 
 def _show(outcome: RunOutcome, display: Display) -> None:

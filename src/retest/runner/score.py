@@ -15,6 +15,7 @@ from retest.errors import StoreError
 from retest.metrics.base import Metric
 from retest.metrics.judge.base import JudgedSample, JudgeMetric
 from retest.metrics.judge.caller import Caller, JudgingStoppedError
+from retest.metrics.judge.together import ask_together
 
 Pending: TypeAlias = "ScoreOutcome | Awaitable[ScoreOutcome]"
 Row: TypeAlias = "dict[str, ScoreOutcome]"
@@ -38,7 +39,7 @@ class Scorer:
             JudgingStoppedError: the run stops before every judgment is there.
         """
         rows = await self.start_batch(batch, keys)
-        return list(await _gather([finish_row(row) for row in rows]))
+        return await ask_together([finish_row(row) for row in rows])
 
     async def start_batch(
         self, batch: Sequence[tuple[Case, CallOutcome]], keys: Sequence[str] = ()
@@ -95,29 +96,9 @@ async def finish_row(row: Mapping[str, Pending]) -> Row:
         StoreError: a paid answer could not be made durable.
     """
     awaited = {name: pending for name, pending in row.items() if inspect.isawaitable(pending)}
-    outcomes = await _gather([_settle(pending) for pending in awaited.values()])
+    outcomes = await ask_together([_settle(pending) for pending in awaited.values()])
     found: dict[str, Any] = {**row, **dict(zip(awaited, outcomes, strict=True))}
     return found
-
-
-async def _gather(awaitables: Sequence[Awaitable[Any]]) -> Sequence[Any]:
-    """Await all at the same time; where one raises, the others are cancelled first.
-
-    A stop cancels nothing: the others end by themselves, and calls in flight, which are paid for, are still recorded.
-    """
-    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
-    try:
-        return await asyncio.gather(*tasks)
-    except JudgingStoppedError:
-        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        for unstored in (outcome for outcome in outcomes if isinstance(outcome, StoreError)):
-            raise unstored from None
-        raise
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 async def _settle(pending: Awaitable[ScoreOutcome]) -> ScoreOutcome:

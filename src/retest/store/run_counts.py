@@ -51,8 +51,8 @@ def count_run(database: Database, connection: sa.Connection, number: int) -> Run
         if role == "target":
             target.add(rest)
             own += response in used
-        else:
-            judges.setdefault(str(rest.get("meta", {}).get("judge", "")), _Paid()).add(rest)
+        elif name := rest.get("meta", {}).get("judge"):
+            judges.setdefault(str(name), _Paid()).add(rest)
     cases, rows, errors = connection.execute(
         sa.select(sa.func.count(samples.c.case.distinct()), sa.func.count(), sa.func.count(samples.c.error_kind)).where(
             samples.c.run == number

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from retest.domain.judge import JudgeSpec
 from retest.domain.pairwise import JudgeUse
+from retest.errors import IncompleteError, InterruptedWorkError, Problem
 from retest.metrics.judge.caller import JudgingStoppedError
 from retest.runner.events import Listener, ignore_events
+from retest.runner.grace import grace_period
 from retest.runner.judging import JudgeCaller
 from retest.runner.stopping import Budget, Limits, StopSignal
 from retest.workflows.judges import judging_context, judging_options, open_judges
@@ -97,12 +99,19 @@ class JudgeSession:
 async def judge_session(
     judges: Sequence[JudgeSpec], store: Store, workspace: Workspace, options: SessionOptions
 ) -> AsyncIterator[JudgeSession]:
-    """Open the judges' endpoints.
+    """Open the judges' endpoints; an interrupt stops them in order.
+
+    The first takes no new calls and lets those in flight be recorded for `grace_s`; a second gives them up.
 
     Raises:
         UsageError: a key is missing, or a file cannot be read; before any call.
+        InterruptedWorkError: it was stopped so, whatever the judges were asked for.
     """
+    stop = options.stop
     async with AsyncExitStack() as stack:
+        stack.enter_context(workspace.interrupts.telling(stop))
+        stack.enter_context(_interrupted_by(stop, workspace.command))
+        await stack.enter_async_context(grace_period(stop, float(workspace.settings["grace_s"])))
         opened = await open_judges(judges, workspace, stack)
         context = judging_context(
             store.ledger(options.run_id, lease_s=float(workspace.settings["lease_s"])),
@@ -115,6 +124,27 @@ async def judge_session(
         yield JudgeSession(
             callers=opened.callers(context), stop=options.stop, concurrency=concurrency, tell=options.tell
         )
+
+
+@contextlib.contextmanager
+def _interrupted_by(stop: StopSignal, command: str) -> Iterator[None]:
+    """Say that it was an interrupt, whatever came of it; what else went wrong with the store stands."""
+    given_up = False
+    try:
+        yield
+    except asyncio.CancelledError:
+        given_up = True  # after the grace period, or at a second interrupt
+    except (JudgingStoppedError, IncompleteError):
+        if stop.reason != "interrupt":
+            raise
+    if given_up or stop.reason == "interrupt":
+        raise InterruptedWorkError(
+            Problem(
+                slug="judging-interrupted",
+                message="interrupted while judges were asked; what they answered is kept",
+                fix=f"the same command asks for the rest: {command}" if command else None,
+            )
+        ) from None
 
 
 def run_apart(main: Callable[[], Coroutine[Any, Any, Result]]) -> Result:

@@ -206,7 +206,7 @@ class SuiteRun:
         execution = Execution(plan, backends, options, self._tell, stop)
         taken = await execute_plan(execution, store, (run, prepared.unfinished), plan, watch)
         decision = None if watch is None else await decided(watch, taken, plan, prepared.ledger)
-        pairwise = await judge_run_pairs(store, run, metrics, callers , stop)
+        pairwise = await judge_run_pairs(store, run, metrics, callers, stop, grace_s=options.grace_s)
         return await asyncio.to_thread(self._close, store, run, prepared, execution, (pairwise, decision))
 
     # -- before ----------------------------------------------------------------------------------------------------

@@ -39,6 +39,9 @@ def _judges(
     for name in {**now, **before}:
         earlier, own = (counts.get(name, JudgeCounts()) for counts in (before, now))
         paid = stored.get(name, JudgeCounts())
+        if name not in stored:  # recorded without a name, as embeddings are: no more is known than what was said
+            found[name] = _added(earlier, own)
+            continue
         failed = earlier.failed_calls + own.failed_calls
         # What earlier processes paid for, this one has found in the ledger: that is no gift of another run.
         paid_before = paid.calls - (own.calls - own.failed_calls)
@@ -50,6 +53,19 @@ def _judges(
             failures=own.failures,
         )
     return found
+
+
+def _added(earlier: JudgeCounts, own: JudgeCounts) -> JudgeCounts:
+    known = earlier.cost_usd is not None and own.cost_usd is not None
+    return JudgeCounts(
+        calls=earlier.calls + own.calls,
+        ledger_hits=max(0, own.ledger_hits - earlier.calls),
+        failures=own.failures,
+        cost_usd=(earlier.cost_usd or 0.0) + (own.cost_usd or 0.0) if known else None,
+        input_tokens=earlier.input_tokens + own.input_tokens,
+        output_tokens=earlier.output_tokens + own.output_tokens,
+        failed_calls=earlier.failed_calls + own.failed_calls,
+    )
 
 
 def spent_before(store: Store, unfinished: Run | None) -> float:

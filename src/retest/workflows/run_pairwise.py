@@ -24,9 +24,15 @@ _FEWEST = 3  # two versions need no ranking: their verdict says it
 
 
 async def judge_run_pairs(
-    store: Store, run: Run, metrics: Mapping[str, Metric[Any]], callers: Mapping[str, JudgeCaller], stop: StopSignal
+    store: Store,
+    run: Run,
+    metrics: Mapping[str, Metric[Any]],
+    callers: Mapping[str, JudgeCaller],
+    stop: StopSignal,
+    *,
+    grace_s: float,
 ) -> tuple[PairwiseResult, ...]:
-    """Return what pairwise judges say of every two arms of a group, once all answers are there.
+    """Return what pairwise judges say of every two arms of a group; nothing where an interrupt ended it midway.
 
     Args:
         store: with the run's answers.
@@ -34,10 +40,25 @@ async def judge_run_pairs(
         metrics: of the run, by name.
         callers: judges by name, with the run's budget.
         stop: nothing is asked where the run has stopped; the same command goes on.
+        grace_s: how long judgments in flight may still arrive after an interrupt.
 
     Raises:
         StoreError: an answer could not be made durable.
     """
+    from retest.runner.grace import grace_period
+
+    try:
+        async with grace_period(stop, grace_s):
+            return await _judge_pairs(store, run, metrics, callers, stop)
+    except asyncio.CancelledError:
+        if not stop.is_set:
+            raise
+        return ()
+
+
+async def _judge_pairs(
+    store: Store, run: Run, metrics: Mapping[str, Metric[Any]], callers: Mapping[str, JudgeCaller], stop: StopSignal
+) -> tuple[PairwiseResult, ...]:
     wanted = [metric for metric in run.metrics if metric.metric == PAIRWISE]
     pairs = [pair for group in arm_groups(run) for pair in combinations(group, 2)]
     if not wanted or not pairs or stop.is_set:

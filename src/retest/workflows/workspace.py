@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from retest.domain.run import Provenance
 from retest.revisions.provenance import GitState, read_git_state
+from retest.runner.interrupts import Interrupts
 from retest.targets.prices import PriceTable, load_prices
 from retest.workflows.settings import Settings
 
@@ -45,6 +46,7 @@ class Workspace:
     env: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
     command: str = ""
+    interrupts: Interrupts = field(default_factory=Interrupts)
     untrusted: Untrusted | None = None
 
     def open_store(self, *, read_only: bool = False) -> Store:

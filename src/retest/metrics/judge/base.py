@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from retest.metrics.base import Metric, MetricContext, no_expected
 from retest.metrics.judge.caller import Caller, Question
 from retest.metrics.judge.options import JudgeOptions, JuryOptions
 from retest.metrics.judge.prompt import WORDING_VERSION, as_shown, judge_messages
+from retest.metrics.judge.together import ask_together
 from retest.metrics.judge.verdict import Verdict, read_verdict
 from retest.metrics.judge.votes import Vote, cast, score_votes
 
@@ -98,12 +98,7 @@ class JudgeMetric(Metric[JuryT]):
 
     async def _votes(self, question: Question, callers: Mapping[str, Caller]) -> Sequence[Vote | MetricFailure | None]:
         wanted = [(judge, n) for judge in self.judging.judges for n in range(self.options.judge_samples)]
-        tasks = [asyncio.ensure_future(self._vote(question, callers[judge.name], n)) for judge, n in wanted]
-        try:
-            return await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:  # where one raises, the others are of no use any more
-                task.cancel()
+        return await ask_together([self._vote(question, callers[judge.name], n) for judge, n in wanted])
 
     async def _vote(self, question: Question, caller: Caller, number: int) -> Vote | MetricFailure | None:
         asked = Question(

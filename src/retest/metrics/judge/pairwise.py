@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,6 +16,7 @@ from retest.metrics.judge.base import JudgedSample, JudgeMetric
 from retest.metrics.judge.caller import Caller, Question
 from retest.metrics.judge.options import JudgeOptions
 from retest.metrics.judge.prompt import as_shown, judge_messages
+from retest.metrics.judge.together import ask_together
 from retest.metrics.judge.verdict import Verdict, read_verdict
 
 _EVEN = 0.5
@@ -83,18 +83,11 @@ class PairwiseJudge(JudgeMetric[JudgeOptions]):
             JudgingStoppedError: the run stops before all verdicts are in.
         """
         wanted = [(judge.name, n) for judge in self.judging.judges for n in range(self.options.judge_samples)]
-        tasks = [asyncio.ensure_future(self._vote_on(pair, callers[name], n)) for name, n in wanted]
-        try:
-            return tuple(await asyncio.gather(*tasks))
-        finally:
-            for task in tasks:  # where one raises, the others are of no use any more
-                task.cancel()
+        return tuple(await ask_together([self._vote_on(pair, callers[name], n) for name, n in wanted]))
 
     async def _vote_on(self, pair: AnswerPair, caller: Caller, number: int) -> PairVote:
-        one, two = await asyncio.gather(
-            self._ask(pair.case, (pair.baseline, pair.candidate), caller, number),
-            self._ask(pair.case, (pair.candidate, pair.baseline), caller, number),
-        )
+        orders = ((pair.baseline, pair.candidate), (pair.candidate, pair.baseline))
+        one, two = await ask_together([self._ask(pair.case, shown, caller, number) for shown in orders])
         failures = [found.message for found in (one, two) if isinstance(found, MetricFailure)]
         return PairVote(
             judge=caller.name,
