@@ -10,7 +10,7 @@ from retest.domain.gate import GateReport, Waiver
 from retest.domain.run import Provenance, Run
 from retest.domain.summary import RunSummary
 from retest.errors import ExitCode
-from retest.report.json_report import dump_json, run_comparison_document, run_document
+from retest.report.json_report import decision_json, dump_json, run_comparison_document, run_document
 from retest.report.verdict_text import headline, overall_exit_code
 
 FORMAT = 1
@@ -56,6 +56,7 @@ def report_document(report: GateReport) -> dict[str, object]:
         "waivers": [_waiver(waiver, report.judged_on) for waiver in report.waivers],
         "judged_on": report.judged_on and report.judged_on.isoformat(),
         "calls_saved": report.calls_saved,
+        "until_decided": decision_json(report.run),
         "reproduce": report.reproduce,
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from retest.domain.comparison import ArmComparison, ComparedRun, MetricComparison, RunComparison
 from retest.domain.figures import MetricFigures
 from retest.domain.run import Run
+from retest.domain.sequential import decision_document, read_decision
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary
 from retest.errors import ExitCode, Problem
 from retest.report.pairwise_text import pairwise_documents
@@ -73,10 +74,17 @@ def run_document(run: Run, summary: RunSummary) -> dict[str, object]:
         "comparisons": [comparison_document(comparison) for comparison in summary.comparisons],
         "rankings": [dataclasses.asdict(ranking) for ranking in summary.rankings],
         "notes": list(summary.notes),
+        "until_decided": decision_json(run),
     }
     if len(summary.arms) == 1:
         document["metrics"] = arms[summary.arms[0].name]["metrics"]
     return document
+
+
+def decision_json(run: Run | None) -> dict[str, object] | None:
+    """Return how a run was sampled until decided, None for one that was sampled in one go."""
+    decision = None if run is None else read_decision(run.summary)
+    return None if decision is None else decision_document(decision)
 
 
 def header_document(run: Run) -> dict[str, object]:

@@ -8,6 +8,7 @@ from datetime import UTC
 from xml.etree import ElementTree as ET
 
 from retest.domain.gate import GateReport
+from retest.report.decided_text import decided_lines, run_decision
 from retest.report.logical_tests import LogicalTest, Status, logical_tests
 
 # What XML 1.0 forbids, and the control characters that it allows but nobody can see.
@@ -77,6 +78,9 @@ def _properties(report: GateReport) -> Iterator[tuple[str, str]]:
         yield "baseline_run", report.comparison.baseline.label
     if report.baseline_label is not None:
         yield "baseline", report.baseline_label
+    decision = run_decision(report.run)
+    if decision is not None:
+        yield "until_decided", "; ".join(decided_lines(decision))
     if report.reproduce:
         yield "reproduce", report.reproduce
 

@@ -7,6 +7,7 @@ from datetime import date
 
 from retest.domain.comparison import ArmComparison, Difference, MetricComparison, RunComparison, SliceComparison, Usage
 from retest.domain.gate import GateReason, GateReport, Waiver
+from retest.report.decided_text import decided_lines, run_decision
 from retest.report.escape import one_line
 from retest.report.markdown_text import bullets, escape_text, fence, figure, folded, listed, table
 from retest.report.numbers import MISSING, format_cost, format_interval, format_latency, format_p, format_signed, plural
@@ -229,7 +230,8 @@ def origins(report: GateReport) -> str:
     baseline = "none" if report.baseline_label is None else escape_text(report.baseline_label)
     age = None if report.comparison is None else report.comparison.age_days
     parts.append(f"baseline {baseline}" + ("" if age is None else f", its answers {age_text(age)} old"))
-    if report.calls_saved is not None:
-        parts.append(f"{plural(report.calls_saved, 'call')} saved by an early decision")
+    decision = run_decision(report.run)
+    if decision is not None:
+        parts += [escape_text(line) for line in decided_lines(decision)]
     text = "; ".join(parts)
     return f"{text}\n\n{fence(one_line(report.reproduce), 'sh')}" if report.reproduce else text

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from retest.domain.run import Run
 from retest.domain.summary import ArmSummary, LimitResult, MetricSummary, RunSummary, WorstCase
+from retest.report.decided_text import decided_lines, run_decision, verdict_lines
 from retest.report.escape import one_line
 from retest.report.numbers import (
     MISSING,
@@ -45,6 +46,7 @@ def run_result(run: Run, summary: RunSummary, *, verbose: bool = False, figures:
         blocks.append([line for arm in summary.arms if (line := _usage_line(arm)).plain])
     blocks.extend(figure_parts(summary.arms, everything=figures))
     blocks.extend(comparison_parts(comparison) for comparison in summary.comparisons)
+    blocks.append(_decided_lines(run))
     blocks.append([pairwise_ranking(ranking) for ranking in summary.rankings])
     blocks.append(list(spread_lines(summary.arms)))
     blocks.append([_limit_line(limit) for limit in summary.limits])
@@ -54,6 +56,16 @@ def run_result(run: Run, summary: RunSummary, *, verbose: bool = False, figures:
     blocks.append([worst_table(summary.worst, summary.arms)] if summary.worst else [])
     blocks.append([_next_steps(run, summary)])
     return Group(*(part for block in blocks if block for part in (*block, Text())))
+
+
+def _decided_lines(run: Run) -> list[RenderableType]:
+    decision = run_decision(run)
+    if decision is None:
+        return []
+    return [
+        *(Text(one_line(line), "cyan") for line in decided_lines(decision)),
+        *(Text(one_line(line)) for line in verdict_lines(decision)),
+    ]
 
 
 def _headline(run: Run) -> Text:

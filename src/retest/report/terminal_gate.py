@@ -11,6 +11,7 @@ from rich.text import Text
 
 from retest.domain.comparison import ArmComparison, MetricComparison, RunComparison
 from retest.domain.gate import GateReason, GateReport, Outcome, Waiver
+from retest.report.decided_text import decided_lines, run_decision
 from retest.report.escape import one_line
 from retest.report.numbers import plural
 from retest.report.terminal_comparison import comparison_head, verdict_notes, verdict_table
@@ -50,6 +51,9 @@ def _head(report: GateReport) -> Iterator[Text]:
     if report.baseline_label is not None and report.run is not None:
         sides = f"{one_line(report.run.run_id)} against the baseline {one_line(report.baseline_label)}"
         yield Text(f"{sides}{_age(report.comparison)}", "dim")
+    decision = run_decision(report.run)
+    if decision is not None:
+        yield from (Text(one_line(line), "cyan") for line in decided_lines(decision))
     if report.comparison is not None:
         yield from (Text(f"warning: {one_line(warning)}", "yellow") for warning in report.comparison.warnings)
 

@@ -44,14 +44,13 @@ from retest.domain.sequential import SequentialDecision
 from retest.domain.suite import GatePolicy
 from retest.workflows.changed_answers import attach_answers
 from retest.workflows.compare_usage import compare_usage
-from retest.workflows.diff_notes import answers_age, comparison_warnings, prompt_changes, repeat_notes
+from retest.workflows.diff_notes import answers_age, comparison_warnings, look_notes, prompt_changes, repeat_notes
 from retest.workflows.judge_again import JudgeAgain
 from retest.workflows.measured_drift import read_drifts
 from retest.workflows.pairwise_sides import PairedArms, PairwiseAsker, judge_paired
 from retest.workflows.read_scores import read_run_scores
 from retest.workflows.renewed_scores import Means, Renewed, renew_scores
-from retest.workflows.review_columns import REVIEW
-from retest.workflows.stored_decision import judged_together, with_stand
+from retest.workflows.stored_decision import judged_together, keep_verdicts
 from retest.workflows.stored_gate import read_stored_gate
 
 if TYPE_CHECKING:
@@ -237,9 +236,9 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
         seed=_seed(sides, first, second),
         clusters=found.clusters,
     )
-    judged = mark_drift(
-        _with_stored_verdicts(judge_metrics(scores, policy), sides, first, second), _drifts(sides, second), policy
-    )
+    metrics = [plan.metric for plan in sides.plans]
+    tested = keep_verdicts(judge_metrics(scores, policy), sides.decision, (first.name, second.name), metrics)
+    judged = mark_drift(tested, _drifts(sides, second), policy)
     missing = {case.case_id for case in left_out}
     paired = [case_id for case_id in sides.pairs.paired if case_id not in missing]
     calls = before.calls.get(first.name, ArmCalls()), after.calls.get(second.name, ArmCalls())
@@ -254,20 +253,10 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
         candidate_usage=usage[1],
         n_cases=len(paired) if blocked is None else 0,
         unpaired=(*sides.pairs.unpaired, *((*left_out, *short_of_samples(scores)) if blocked is None else ())),
-        notes=(*found.silent, *repeat_notes(before, after, first, second)),
+        notes=(*look_notes(sides.decision), *found.silent, *repeat_notes(before, after, first, second)),
         pairwise=tuple(found.pairwise.values()),
     )
     return _with_cases(comparison, sides, judged, options)
-
-
-def _with_stored_verdicts(
-    judged: Sequence[JudgedMetric], sides: Sides, first: RunArm, second: RunArm
-) -> Sequence[JudgedMetric]:
-    if sides.decision is None:
-        return judged
-    tested = [plan.metric for plan in sides.plans if plan.metric.metric != REVIEW]
-    stand = sides.decision.arm(first.name, second.name)
-    return with_stand(judged, stand, {metric.name: metric.signature for metric in tested})
 
 
 def _judge_pairs(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from retest.domain.comparison import PromptChange
 from retest.domain.run import RunArm
 from retest.domain.scores import ArmCalls, RunScores
-from retest.domain.sequential import read_decision
+from retest.domain.sequential import SequentialDecision, read_decision
 from retest.workflows.renewed_scores import SideLike
 from retest.workflows.stored_decision import judged_together
 
@@ -65,6 +65,14 @@ def _early_stops(baseline: SideLike, candidate: SideLike) -> Iterator[str]:
                 f"the {name} {side.scores.label} was sampled until a verdict{against} stood: "
                 "its means lean towards that verdict, which no p-value here corrects"
             )
+
+
+def look_notes(decision: SequentialDecision | None) -> tuple[str, ...]:
+    """Return where the verdicts of a run that was sampled until decided come from."""
+    if decision is None:
+        return ()
+    looks = f"look {decision.looks} of {decision.looks_planned}"
+    return (f"sampled until decided: the verdicts are those of {looks}, and are not tested again",)
 
 
 def _is_one_run(baseline: SideLike, candidate: SideLike) -> bool:

@@ -8,6 +8,7 @@ from typing import cast
 
 from retest.decision.decide import JudgedMetric
 from retest.domain.json_value import JsonValue, content_hash
+from retest.domain.run import RunMetric
 from retest.domain.scores import RunScores
 from retest.domain.sequential import ArmStand, MetricStand, SequentialDecision, read_decision
 from retest.workflows.renewed_scores import SideLike
@@ -31,6 +32,19 @@ def judged_together(baseline: SideLike, candidate: SideLike) -> SequentialDecisi
     if decision is None or not decision.digest or decision.digest != scores_digest(baseline.scores):
         return None
     return decision
+
+
+def keep_verdicts(
+    judged: Sequence[JudgedMetric],
+    decision: SequentialDecision | None,
+    arms: tuple[str, str],
+    metrics: Sequence[RunMetric],
+) -> Sequence[JudgedMetric]:
+    """Return the metrics of two arms with the verdicts of the last look, where a decision holds any."""
+    if decision is None:
+        return judged
+    signatures = {metric.name: metric.signature for metric in metrics if metric.metric != REVIEW}
+    return with_stand(judged, decision.arm(*arms), signatures)
 
 
 def with_stand(
