@@ -216,7 +216,11 @@ def test_a_review_is_entered_with_keys_and_is_there_after_loading_again(tab: Tab
     page.reload()
     expect(page.locator(".review").first).to_contain_text("敬語が足りない")
     expect(page.locator("[data-set=label][value=bad]").first).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("[data-set=score][value='2']").first).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-set='score.quality'][value='2']").first).to_have_attribute("aria-pressed", "true")
+    (listed,) = viewed.project.run("review", "list", viewed.second, "--json").json["reviews"]
+    assert (listed["reviewer"], listed["label"], listed["scores"]) == ("佐藤", "bad", {"quality": 2.0})
+    columns = viewed.project.run("show", viewed.second, "--json").json["arms"]["ask/model"]["metrics"]
+    assert (columns["review:quality"]["mean"], columns["review:label"]["mean"]) == (2.0, 0.0)
     done = viewed.project.run("report", viewed.second, "-o", "out/reviewed.html")
     assert done.code == 0, done.err
     page.goto(f"{(viewed.project.root / 'out/reviewed.html').as_uri()}#case-3")
@@ -228,6 +232,35 @@ def test_a_review_is_entered_with_keys_and_is_there_after_loading_again(tab: Tab
     expect(page.locator("[data-set=label][value=bad]").first).to_have_attribute("aria-pressed", "false")
 
 
+def test_pairs_are_reviewed_blind_in_the_queue(tab: Tab, viewed: Viewed) -> None:
+    """Which version wrote which answer is hidden; the choice reaches the store, and the next pair comes up."""
+    page = tab.page
+    address = f"{viewed.address}/reviews?run={viewed.second}&baseline={viewed.first}&order=changed&pairs=1&blind=1"
+    page.goto(address)
+    page.get_by_label("Reviewer").fill("森")
+    page.keyboard.press("Tab")
+    expect(page.locator("#reviewer")).to_have_value("森")
+    shown = page.locator("main").inner_text()
+    assert viewed.first not in shown
+    assert viewed.second not in shown
+    card = page.locator("section.panel", has=page.get_by_role("heading", name="c01", exact=True)).first
+    place = "1" if "shipping" in card.locator(".box").first.inner_text() else "2"
+    card.locator("[data-set=label]").nth(1).click()
+    expect(card.locator(".said")).to_have_text("✓")
+    page.keyboard.press(place)
+    expect(card.locator(f"[data-set=label] >> nth={0 if place == '1' else 2}")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    page.wait_for_load_state("networkidle")
+    page.goto(address)
+    (listed,) = viewed.project.run("review", "list", viewed.second, "--reviewer", "森", "--json").json["reviews"]
+    won = listed if listed["label"] == "first" else listed["other"]
+    assert (won["run"], listed["case_id"], listed["revisions"][-1]["blind"]) == (viewed.second, "c01", True)
+    page.goto(f"{viewed.address}/compare/cases/1?a={viewed.first}&b={viewed.second}")
+    own = page.locator("[data-pair]").first.locator("[data-set=label][value=second]")
+    expect(own).to_have_attribute("aria-pressed", "true", timeout=60_000)
+
+
 def test_a_phone_shows_every_page_without_scrolling_sideways(chromium: Any, viewed: Viewed) -> None:
     """390 pixels are enough."""
     pages = [
@@ -237,6 +270,8 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(chromium: Any, view
         "/runs/{run}/cases/0",
         "/prompts/prompts/ask.md",
         "/compare?a={base}&b={run}",
+        "/compare/cases/3?a={base}&b={run}",
+        "/reviews?run={run}&order=worst",
     ]
     with new_tab(chromium, viewport={"width": 390, "height": 800}) as tab:
         for place in pages:

@@ -103,7 +103,7 @@ class CaseEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewNote:
-    """What a person said of a sample."""
+    """What a person said of a sample; with `is_pair` of this one beside another."""
 
     reviewer: str
     created_at: datetime | None = None
@@ -111,6 +111,8 @@ class ReviewNote:
     scores: Mapping[str, float] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     comment: str = ""
+    correction: str | None = None
+    is_pair: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from retest.errors import RetestError
 from retest.viewer.compare_pages import ComparePages
 from retest.viewer.guard import Guard
 from retest.viewer.prompt_pages import PromptPages
+from retest.viewer.queue_pages import QueuePages
 from retest.viewer.reviewing import ReviewPages
 from retest.viewer.run_pages import RunPages
 from retest.viewer.site import LANGUAGE_COOKIE, Site
@@ -50,6 +51,7 @@ def build_app(site: Site) -> ASGIApp:
             Route("/prompts/{prompt:path}/try", prompts.attempt, methods=["POST"]),
             Route("/prompts/{prompt:path}", prompts.prompt),
             Route("/reviews", ReviewPages(site).save, methods=["POST"]),
+            Route("/reviews", QueuePages(site).queue),
             Route("/language/{language}", _choose_language),
             Route("/assets/{name}", _asset),
         ],

@@ -13,7 +13,7 @@ from retest.domain.pages import STATES
 from retest.domain.run import Run
 from retest.errors import RetestError
 from retest.report.html.render import ANSWER_CHARS
-from retest.viewer.reviewing import blinded, review_panel, with_reviews
+from retest.viewer.reviewing import blinded, review_panel, with_pairs, with_reviews
 from retest.viewer.run_pages import case_wish, raw_links, reviewer_of
 from retest.viewer.site import Site, number
 from retest.workflows.find_runs import find_run
@@ -96,8 +96,9 @@ class ComparePages:
         detail = read_compared_case(self._site.store, compared, place, index)
         runs = (compared.baseline.run_id, compared.candidate.run_id)
         detail = with_reviews(self._site, detail, before=runs[0], after=runs[1])
-        panel = review_panel(self._site, runs[1], before=runs[0])
         reviewer = reviewer_of(request)
+        panel = review_panel(self._site, runs[1], before=runs[0])
+        panel = with_pairs(self._site, panel, detail, reviewer)
         is_blind = request.query_params.get("blind") == "1"
         links = raw_links(detail, before=runs[0], after=runs[1])
         if is_blind:

@@ -13,20 +13,33 @@ from starlette.responses import JSONResponse, Response
 
 from retest.domain.json_value import content_hash
 from retest.domain.pages import CaseDetail, CaseSide, ReviewNote
+from retest.domain.review import PAIR_LABELS, SAMPLE_LABELS, ReviewScale
 from retest.errors import Problem, RetestError, UsageError
 from retest.viewer.site import Site, number, one, read_form
 
-LABELS = ("good", "bad")
-SCALE = (1, 2, 3, 4, 5)
-DIMENSION = "quality"
+QUALITY = ReviewScale(dimension="quality", low=1, high=5)
+"""What is scored where nobody has set a scale of their own yet."""
+_MOST_BUTTONS = 11
+_SCORE = "score."  # before the dimension, in the names of a form's fields
 _LONGEST = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenReview:
-    """What a person says of one sample; it takes the place of what the same person said of it before.
+class OtherAnswer:
+    """The second answer of a pair, to the same case."""
 
-    `blind`: without knowing which version wrote the answer.
+    run_id: str
+    arm: str
+    sample_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenReview:
+    """What a person says of one sample, or of two; it takes the place of what the same person said of them before.
+
+    Attributes:
+        scores: by dimension; None takes a score away, and what is not named stays.
+        blind: without knowing which version wrote the answer.
     """
 
     run_id: str
@@ -35,10 +48,28 @@ class GivenReview:
     sample_index: int
     reviewer: str
     label: str | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float | None] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     comment: str = ""
     blind: bool = False
+    other: OtherAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairNote:
+    """Which of two answers a person finds better, the first as they are asked for: ``first``, ``second``, ``tie``."""
+
+    label: str | None = None
+    comment: str = ""
+
+    def turned(self) -> PairNote:
+        """Return the same with the two answers exchanged."""
+        return replace(self, label=_TURNED.get(self.label or "", self.label))
+
+
+PairSide = tuple[str, str]  # run id, arm
+IndexPair = tuple[int, int]
+_TURNED: Mapping[str, str] = {"first": "second", "second": "first"}
 
 
 class ReviewDesk(Protocol):
@@ -48,9 +79,40 @@ class ReviewDesk(Protocol):
         """Return the reviews of a case by the index of the sample, each reviewer's latest."""
         ...
 
+    def pairs(self, sides: tuple[PairSide, PairSide], case_id: str, reviewer: str) -> Mapping[IndexPair, PairNote]:
+        """Return what a person said of the answers of both sides to a case, by their sample indexes."""
+        ...
+
+    def scales(self) -> Sequence[ReviewScale]:
+        """Return what can be scored, none where nobody has set a scale yet."""
+        ...
+
+    def decode(self, code: str) -> PairSide:
+        """Return the run and arm that a code of a blind page stands for.
+
+        Raises:
+            UsageError: it stands for none.
+        """
+        ...
+
     def write(self, given: GivenReview) -> None:
         """Keep a review; durable when it returns."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormScale:
+    """A dimension in a form: a button for each of `values`, or where they are too many a field for a number."""
+
+    dimension: str
+    low: float
+    high: float
+    values: tuple[int, ...] = ()
+
+    @property
+    def field(self) -> str:
+        """Return the name of the form's field."""
+        return f"{_SCORE}{self.dimension}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +120,36 @@ class ReviewPanel:
     """What the forms of a page need."""
 
     runs: Mapping[str, str]
-    labels: tuple[str, ...] = LABELS
-    scale: tuple[int, ...] = SCALE
-    dimension: str = DIMENSION
+    labels: tuple[str, ...] = SAMPLE_LABELS
+    scales: tuple[FormScale, ...] = ()
+    pairs: Mapping[IndexPair, PairNote] = field(default_factory=dict)
 
 
 def review_panel(site: Site, after: str, *, before: str | None = None) -> ReviewPanel | None:
     """Return what the forms need; None where reviews are not kept."""
     if site.reviews is None:
         return None
-    return ReviewPanel(runs={"after": after, "before": before or after})
+    return ReviewPanel(runs={"after": after, "before": before or after}, scales=form_scales(site.reviews))
+
+
+def form_scales(desk: ReviewDesk) -> tuple[FormScale, ...]:
+    """Return the dimensions of a form."""
+    return tuple(_form_scale(scale) for scale in desk.scales() or (QUALITY,))
+
+
+def _form_scale(scale: ReviewScale) -> FormScale:
+    low, high = float(scale.low), float(scale.high)
+    is_short = low.is_integer() and high.is_integer() and high - low < _MOST_BUTTONS
+    values = tuple(range(int(low), int(high) + 1)) if is_short else ()
+    return FormScale(dimension=scale.dimension, low=low, high=high, values=values)
+
+
+def with_pairs(site: Site, panel: ReviewPanel | None, detail: CaseDetail, reviewer: str) -> ReviewPanel | None:
+    """Return the panel with what a person said of the two sides beside one another."""
+    if panel is None or site.reviews is None or detail.before is None:
+        return panel
+    sides = ((panel.runs["before"], detail.before.arm), (panel.runs["after"], detail.after.arm))
+    return replace(panel, pairs=site.reviews.pairs(sides, detail.entry.case_id, reviewer))
 
 
 def with_reviews(site: Site, detail: CaseDetail, *, after: str, before: str | None = None) -> CaseDetail:
@@ -101,7 +183,11 @@ def blinded(detail: CaseDetail, panel: ReviewPanel | None, reviewer: str) -> tup
     if int(content_hash([detail.entry.case_id, detail.before.label, detail.after.label])[:2], 16) % 2:
         sides, runs = sides[::-1], runs[::-1]
     hidden = replace(detail, before=sides[0], after=sides[1], changes=())
-    return hidden, None if panel is None else replace(panel, runs=dict(zip(("before", "after"), runs, strict=True)))
+    if panel is None:
+        return hidden, None
+    turned = sides[0].label == "B"
+    pairs = {(two, one): note.turned() for (one, two), note in panel.pairs.items()} if turned else panel.pairs
+    return hidden, replace(panel, runs=dict(zip(("before", "after"), runs, strict=True)), pairs=pairs)
 
 
 def _anonymous(side: CaseSide, label: str, reviewer: str) -> CaseSide:
@@ -130,13 +216,23 @@ class ReviewPages:
         """Keep one review, and answer for the script of the page."""
         fields = await read_form(request, self._site.gatekeeper)
         try:
-            given = read_review(fields)
             if self._site.reviews is None:
                 raise UsageError(Problem(slug="review-not-kept", message="this store keeps no reviews"))
+            given = read_review(await run_in_threadpool(_decoded, fields, self._site.reviews))
             await run_in_threadpool(self._site.reviews.write, given)
         except RetestError as error:
             return JSONResponse({"problems": [problem.message for problem in error.problems]}, status_code=422)
         return JSONResponse({"saved": True, "reviewer": given.reviewer})
+
+
+def _decoded(fields: Mapping[str, list[str]], desk: ReviewDesk) -> Mapping[str, list[str]]:
+    """Return the fields of a form with run and arm in the place of the code that stands for them."""
+    found = dict(fields)
+    for prefix in ("", "other_"):
+        if code := one(fields, f"{prefix}code"):
+            run_id, arm = desk.decode(code)
+            found |= {f"{prefix}run": [run_id], f"{prefix}arm": [arm]}
+    return found
 
 
 def read_review(fields: Mapping[str, list[str]]) -> GivenReview:
@@ -146,12 +242,13 @@ def read_review(fields: Mapping[str, list[str]]) -> GivenReview:
         UsageError: something that it needs is missing, or is not of its kind.
     """
     label = one(fields, "label") or None
-    score = one(fields, "score")
-    wrong = []
-    if label is not None and label not in LABELS:
-        wrong.append(f"the label is one of: {', '.join(LABELS)}")
-    if score and score not in {str(value) for value in SCALE}:
-        wrong.append(f"the score is one of: {', '.join(str(value) for value in SCALE)}")
+    scores, wrong = _scores(fields)
+    other = _other(fields)
+    labels = SAMPLE_LABELS if other is None else PAIR_LABELS
+    if label is not None and label not in labels:
+        wrong.append(f"the label is one of: {', '.join(labels)}")
+    if scores and other is not None:
+        wrong.append("two answers beside one another have no score")
     if not one(fields, "reviewer").strip():
         wrong.append("who says so? Give a name")
     if sum(len(value) for values in fields.values() for value in values) > _LONGEST:
@@ -165,8 +262,31 @@ def read_review(fields: Mapping[str, list[str]]) -> GivenReview:
         sample_index=number(one(fields, "sample")),
         reviewer=one(fields, "reviewer").strip(),
         label=label,
-        scores={DIMENSION: float(score)} if score else {},
+        scores=scores,
         tags=tuple(dict.fromkeys(part.strip() for part in one(fields, "tags").split(",") if part.strip())),
         comment=one(fields, "comment").strip(),
         blind=one(fields, "blind") == "1",
+        other=other,
+    )
+
+
+def _scores(fields: Mapping[str, list[str]]) -> tuple[dict[str, float | None], list[str]]:
+    """Return the scores of a form, and what is wrong with them; whether they are on their scales is for the store."""
+    scores: dict[str, float | None] = {}
+    wrong = []
+    for name in fields:
+        if name.startswith(_SCORE):
+            dimension, text = name.removeprefix(_SCORE), one(fields, name).strip()
+            try:
+                scores[dimension] = float(text) if text else None
+            except ValueError:
+                wrong.append(f"the score of {dimension} is no number: {text[:40]!r}")
+    return scores, wrong
+
+
+def _other(fields: Mapping[str, list[str]]) -> OtherAnswer | None:
+    if not one(fields, "other_run"):
+        return None
+    return OtherAnswer(
+        run_id=one(fields, "other_run"), arm=one(fields, "other_arm"), sample_index=number(one(fields, "other_sample"))
     )

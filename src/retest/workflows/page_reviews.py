@@ -33,7 +33,9 @@ def review_note(placed: PlacedReview) -> ReviewNote:
         label=_label(placed),
         scores={name: score.value for name, score in content.scores.items()},
         tags=content.tags,
-        comment=content.text if content.correction is None else f"{content.text}\n→ {content.correction}".strip(),
+        comment=content.text,
+        correction=content.correction,
+        is_pair=review.subject.is_pair,
     )
 
 
@@ -42,4 +44,4 @@ def _label(placed: PlacedReview) -> str | None:
     label = placed.review.content.label
     if not placed.review.subject.is_pair or label in {None, "tie"}:
         return label
-    return "preferred" if label == ("second" if placed.side else "first") else "not preferred"
+    return "preferred" if label == ("second" if placed.side else "first") else "not_preferred"

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from retest.domain.pages import ReviewNote
-from retest.viewer.reviewing import GivenReview
+from retest.domain.review import ReviewScale
+from retest.errors import Problem, UsageError
+from retest.viewer.reviewing import GivenReview, PairNote
 from support.asgi import Answer, Browser
 from support.viewing import FORM_KEY, make_project, viewing
 
@@ -20,17 +22,37 @@ class Desk:
 
     def __init__(self) -> None:
         self.given: dict[tuple[str, str, str, int, str], GivenReview] = {}
+        self.known_scales: list[ReviewScale] = []
+        self.known_pairs: dict[tuple[int, int], PairNote] = {}
 
     def read(self, run_id: str, arm: str, case_id: str) -> Mapping[int, Sequence[ReviewNote]]:
         """Return what was given on a case."""
         found: dict[int, list[ReviewNote]] = {}
         for one in self.given.values():
             if (one.run_id, one.arm, one.case_id) == (run_id, arm, case_id):
+                scores = {name: value for name, value in one.scores.items() if value is not None}
                 note = ReviewNote(
-                    reviewer=one.reviewer, label=one.label, scores=one.scores, tags=one.tags, comment=one.comment
+                    reviewer=one.reviewer, label=one.label, scores=scores, tags=one.tags, comment=one.comment
                 )
                 found.setdefault(one.sample_index, []).append(note)
         return found
+
+    def pairs(
+        self, sides: tuple[tuple[str, str], tuple[str, str]], case_id: str, reviewer: str
+    ) -> Mapping[tuple[int, int], PairNote]:
+        """Return what the test put here."""
+        del sides, case_id, reviewer
+        return self.known_pairs
+
+    def scales(self) -> Sequence[ReviewScale]:
+        """Return what the test put here."""
+        return self.known_scales
+
+    def decode(self, code: str) -> tuple[str, str]:
+        """Know one code."""
+        if code != "KNOWN":
+            raise UsageError(Problem(slug="review-unknown-code", message="no such code"))
+        return "the-run", "the-arm"
 
     def write(self, given: GivenReview) -> None:
         """Keep one."""
@@ -53,14 +75,21 @@ def test_a_review_is_kept_and_shown(place: tuple[Path, str, str]) -> None:
     """Label, score, tags and comment, beside the answer and again in the form."""
     desk = Desk()
     with viewing(place[0], reviews=desk) as browser:
-        answer = send(browser, place[2], label="bad", score="2", tags="敬語, 長い ,敬語", comment="<b>丁寧</b>すぎる")
+        answer = send(
+            browser,
+            place[2],
+            label="bad",
+            **{"score.quality": "2"},
+            tags="敬語, 長い ,敬語",
+            comment="<b>丁寧</b>すぎる",
+        )
         assert json.loads(answer.body) == {"saved": True, "reviewer": "佐藤"}
         (kept,) = desk.given.values()
         assert (kept.label, kept.scores, kept.tags) == ("bad", {"quality": 2.0}, ("敬語", "長い"))
         text = browser.get(f"/runs/{place[2]}/cases/3", cookie="retest-reviewer=%E4%BD%90%E8%97%A4").text
         assert "&lt;b&gt;丁寧&lt;/b&gt;すぎる" in text
         assert '<button type="button" data-set="label" value="bad" aria-pressed="true">' in text
-        assert '<button type="button" data-set="score" value="2" aria-pressed="true">' in text
+        assert '<button type="button" data-set="score.quality" value="2" aria-pressed="true">' in text
 
 
 def test_what_others_said_is_not_in_my_form(place: tuple[Path, str, str]) -> None:
@@ -80,12 +109,20 @@ def test_both_sides_of_a_comparison_are_reviewed_under_their_own_run(place: tupl
         text = browser.get(address).text
         while "data-wait" in text:
             text = browser.get(address).text
-        assert text.count(f'name="run" value="{place[1]}"') == 5
-        assert text.count(f'name="run" value="{place[2]}"') == 5
+        samples = re.findall(r'<form class="review-form noprint".*?name="run" value="([^"]*)"', text, re.DOTALL)
+        assert sorted(samples) == sorted([*[place[1]] * 5, *[place[2]] * 5])
 
 
 @pytest.mark.parametrize(
-    "changes", [{"label": "great"}, {"score": "6"}, {"score": "x"}, {"reviewer": " "}, {"comment": "x" * 30_000}]
+    "changes",
+    [
+        {"label": "great"},
+        {"score.quality": "x"},
+        {"other_run": "r", "label": "good"},
+        {"code": "NONE"},
+        {"reviewer": " "},
+        {"comment": "x" * 30_000},
+    ],
 )
 def test_what_is_no_review_is_refused(place: tuple[Path, str, str], changes: dict[str, str]) -> None:
     """With a sentence for the person; nothing is kept."""

@@ -47,6 +47,13 @@ def sample_rows(detail: CaseDetail, most_chars: int) -> list[SampleRow]:
     return [_marked_row(before.get(index), after.get(index), most_chars, compared) for index in indexes]
 
 
+def can_be_compared(row: SampleRow) -> bool:
+    """Return whether a person can say which of the two is better: both answered, and not alike."""
+    outcomes = [None if marked is None else marked.sample.outcome for marked in (row.before, row.after)]
+    texts = [outcome.output for outcome in outcomes if isinstance(outcome, Response)]
+    return len(texts) == len(outcomes) and texts[0] != texts[1]
+
+
 def _by_index(side: CaseSide) -> dict[int, ShownSample]:
     return {sample.sample_index: sample for sample in side.samples}
 

@@ -74,6 +74,7 @@ def environment(*packages: str) -> Environment:
             "charts": charts,
             "marks": marks,
             "states": STATES,
+            "review_words": frozenset({"good", "bad", "tie", "preferred", "not_preferred"}),
             "tone": tone,
             "is_error": lambda outcome: isinstance(outcome, CallError),
             "is_score": lambda score: isinstance(score, Score),

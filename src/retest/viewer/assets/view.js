@@ -95,7 +95,7 @@
   const press = (form, name, value) => {
     const field = form.elements[name];
     field.value = field.value === value ? "" : value; // pressed again, it is taken back
-    for (const button of all(`[data-set=${name}]`, form)) button.setAttribute("aria-pressed", String(button.value === field.value));
+    for (const button of all("[data-set]", form).filter((each) => each.dataset.set === name)) button.setAttribute("aria-pressed", String(button.value === field.value));
     save(form);
   };
   const forms = all("[data-review]");
@@ -103,8 +103,8 @@
   const choose = (place) => {
     if (!forms.length) return;
     chosen = (place + forms.length) % forms.length;
-    for (const sample of all(".sample.on")) sample.classList.remove("on");
-    const sample = forms[chosen].closest(".sample");
+    for (const sample of all(".sample.on, .pair.on")) sample.classList.remove("on");
+    const sample = forms[chosen].closest(".sample, .pair");
     sample.classList.add("on");
     sample.scrollIntoView({ block: "nearest" });
   };
@@ -124,9 +124,16 @@
     else {
       const form = forms[Math.max(chosen, 0)];
       if (chosen < 0) choose(0);
-      if (event.key === "g") press(form, "label", "good");
+      const pair = { 1: "first", 2: "second", t: "tie" }[event.key];
+      if (form.hasAttribute("data-pair")) {
+        if (pair) press(form, "label", pair);
+        else if (event.key === "c") { event.preventDefault(); form.elements.comment.focus(); }
+      } else if (event.key === "g") press(form, "label", "good");
       else if (event.key === "b") press(form, "label", "bad");
-      else if (/^[1-5]$/.test(event.key)) press(form, "score", event.key);
+      else if (/^[0-9]$/.test(event.key)) {
+        const button = all("[data-set^='score.']", form).find((each) => each.value === event.key);
+        if (button) press(form, button.dataset.set, event.key); // on the first scale that has it
+      }
       else if (event.key === "c") { event.preventDefault(); form.elements.comment.focus(); }
     }
   };
@@ -139,7 +146,7 @@
       const field = document.querySelector("input[type=search]");
       if (field) { event.preventDefault(); field.focus(); }
     }
-    if (forms.length && /^[npgbc1-5]$/.test(event.key)) reviewKey(event);
+    if (forms.length && /^[npgbct0-9]$/.test(event.key)) reviewKey(event);
     const key = { ArrowRight: "j", ArrowLeft: "k", Escape: "u" }[event.key] || event.key;
     const link = all("[data-key]").find((element) => element.dataset.key === key);
     if (link) link.click();
