@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from retest.domain.catalog import Scale
+from retest.domain.figures import FigureChange
 from retest.domain.pairwise import PairwiseResult
 from retest.domain.suite import Direction
 
@@ -175,6 +176,7 @@ class ArmComparison:
         changed: the worst first; at most as many as were asked for, of `n_worse` and `n_better`.
         flaky: cases that pass in some samples and fail in others, on both sides alike.
         pairwise: what is behind the verdicts of metrics that compare two answers.
+        figures: of metrics that have such, before and after; no verdict is given on them.
     """
 
     baseline: str
@@ -192,6 +194,7 @@ class ArmComparison:
     unpaired: tuple[UnpairedCase, ...] = ()
     notes: tuple[str, ...] = ()
     pairwise: tuple[PairwiseResult, ...] = ()
+    figures: tuple[FigureChange, ...] = ()
 
     @property
     def is_comparable(self) -> bool:

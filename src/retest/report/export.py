@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -24,7 +24,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export_row(
-    case: Case, arm: RunArm, sample_index: int, outcome: CallOutcome, scores: Mapping[str, ScoreOutcome | None]
+    case: Case,
+    arm: RunArm,
+    sample_index: int,
+    outcome: CallOutcome,
+    scores: Mapping[str, ScoreOutcome | None],
+    classified: Collection[str] = (),
 ) -> Row:
     """Return one sample as a row; the keys are the same for answers and errors.
 
@@ -34,6 +39,7 @@ def export_row(
         sample_index: number of the repeat.
         outcome: the answer, or the error in its place.
         scores: one entry per metric of the run, None where there is no score.
+        classified: those of the metrics that give labels.
     """
     row: Row = {
         "case_id": case.case_id,
@@ -48,6 +54,7 @@ def export_row(
         name: f"{score.kind}: {score.message}" for name, score in scores.items() if isinstance(score, MetricFailure)
     }
     row["judgments"] = {name: votes for name, score in scores.items() if (votes := _votes(score))}
+    row["labels"] = {name: _labels(scores.get(name)) for name in classified}
     row |= {
         "expected": case.expected,
         "vars": dict(case.vars),
@@ -60,6 +67,14 @@ def export_row(
 def _votes(score: ScoreOutcome | None) -> object:
     """Return what judges said of a sample, vote by vote; nothing for a metric without judges."""
     return (score.details or {}).get("votes") if isinstance(score, Score) else None
+
+
+def _labels(score: ScoreOutcome | None) -> dict[str, object] | None:
+    """Return the expected and the given label of a classified sample; None where it has no score."""
+    if not isinstance(score, Score):
+        return None
+    details = score.details or {}
+    return {key: details[key] for key in ("expected", "predicted", "confidence") if key in details}
 
 
 def _outcome_fields(outcome: CallOutcome) -> Row:
@@ -102,10 +117,12 @@ def write_csv(rows: Iterable[Row], out: BinaryIO) -> None:
 
 
 def _flatten(row: Row) -> Row:
-    flat = {name: value for name, value in row.items() if name not in {"scores", "metric_failures", "judgments"}}
+    nested = {"scores", "metric_failures", "judgments", "labels"}
+    flat = {name: value for name, value in row.items() if name not in nested}
     if (error := row.get("error")) is not None:
         flat["error"] = f"{error['kind']}: {error['message']}"
-    return flat | {f"score.{name}": value for name, value in row.get("scores", {}).items()}
+    flat |= {f"score.{name}": value for name, value in row.get("scores", {}).items()}
+    return flat | {f"label.{name}": (labels or {}).get("predicted") for name, labels in row.get("labels", {}).items()}
 
 
 def _cell(value: object) -> object:

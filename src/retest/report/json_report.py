@@ -8,11 +8,11 @@ import math
 from collections.abc import Iterable, Mapping
 
 from retest.domain.comparison import ArmComparison, ComparedRun, MetricComparison, RunComparison
-from retest.domain.figures import MetricFigures
 from retest.domain.run import Run
 from retest.domain.sequential import decision_document, read_decision
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary
 from retest.errors import ExitCode, Problem
+from retest.report.figure_documents import change_document, figures_document
 from retest.report.pairwise_text import pairwise_documents
 
 _METRIC_FIELDS = (
@@ -97,7 +97,10 @@ def header_document(run: Run) -> dict[str, object]:
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "counts": dataclasses.asdict(run.counts),
         "provenance": dataclasses.asdict(run.provenance),
-        "arms": [{"name": arm.name, "prompt_hash": arm.prompt_hash, "model": arm.model} for arm in run.arms],
+        "arms": [
+            {"name": arm.name, "prompt_hash": arm.prompt_hash, "model": arm.model, "labels": list(arm.labels)}
+            for arm in run.arms
+        ],
         "tags": list(run.tags),
         "metadata": dict(run.metadata),
         "exit_code": run.exit_code,
@@ -121,31 +124,6 @@ def metric_document(metric: MetricSummary) -> dict[str, object]:
         document["figures"] = figures_document(metric.figures)
     if metric.judges is not None:
         document["judges"] = dataclasses.asdict(metric.judges)
-    return document
-
-
-def figures_document(figures: MetricFigures) -> dict[str, object]:
-    """Return a metric's figures by name, those of labels by label, and the confusion matrix by expected label."""
-    labels: dict[str, dict[str, object]] = {}
-    values: dict[str, object] = {}
-    for figure in figures.values:
-        place = values if figure.label is None else labels.setdefault(figure.label, {})
-        place[figure.name] = {"value": figure.value, "low": figure.low, "high": figure.high}
-    document: dict[str, object] = {
-        "values": values,
-        "n_cases": figures.n_cases,
-        "n_samples": figures.n_samples,
-    }
-    matrix = figures.confusion
-    if matrix is not None:
-        document["n_confident"] = figures.n_confident
-        document["labels"] = {
-            label: {**labels.get(label, {}), "expected": matrix.expected(label)} for label in matrix.labels
-        }
-        document["confusion"] = {
-            label: dict(zip(matrix.columns, row, strict=True))
-            for label, row in zip(matrix.labels, matrix.counts, strict=True)
-        }
     return document
 
 
@@ -209,6 +187,7 @@ def _arm_comparison_document(arm: ArmComparison) -> dict[str, object]:
         "unpaired": [dataclasses.asdict(case) for case in arm.unpaired],
         "notes": list(arm.notes),
         "pairwise": pairwise_documents(arm.pairwise),
+        "figures": {change.key: change_document(change) for change in arm.figures},
     }
 
 

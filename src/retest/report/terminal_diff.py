@@ -36,6 +36,7 @@ from retest.report.numbers import (
     plural,
 )
 from retest.report.terminal_comparison import comparison_head, verdict_line, verdict_notes, verdict_table
+from retest.report.terminal_figures import change_table
 from retest.report.terminal_pairwise import pairwise_notes
 from retest.report.terminal_table import FittedTable
 from retest.report.word_diff import Piece, diff_words
@@ -123,6 +124,8 @@ def _arm_blocks(arm: ArmComparison, *, verbose: bool) -> Iterator[list[Renderabl
     head.append(f"  {plural(arm.n_cases, 'case')} in common", "dim")
     yield [head, *(_difference_line(item) for item in arm.differences)]
     yield [verdict_table(arm.metrics), *verdict_notes(arm.metrics), *pairwise_notes(arm.pairwise)]
+    figures = change_table(arm.figures, everything=verbose)
+    yield [figures] if figures is not None else []
     yield [Text(f"note: {one_line(note)}", "yellow") for note in arm.notes]
     if arm.baseline_usage is not None and arm.candidate_usage is not None:
         table = usage_table(arm.baseline_usage, arm.candidate_usage)

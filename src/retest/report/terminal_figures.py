@@ -8,10 +8,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from retest.domain.figures import ConfusionMatrix, Figure, MetricFigures
+from retest.domain.figures import ConfusionMatrix, Figure, FigureChange, MetricFigures
 from retest.domain.summary import ArmSummary, MetricSummary
 from retest.report.escape import one_line
-from retest.report.numbers import MISSING, format_count, format_interval, format_value, plural
+from retest.report.numbers import MISSING, format_count, format_interval, format_signed, format_value, plural
 
 FEW_LABELS = 8
 """Up to so many labels are shown without being asked for."""
@@ -64,6 +64,25 @@ def _keys(arms: Sequence[ArmSummary], *, everything: bool) -> Iterator[tuple[str
             for figure in metric.figures.values if metric.figures is not None else ():
                 if figure.label is None and (everything or figure.name in _TELLING):
                     yield metric.name, figure.name
+
+
+def change_table(changes: Sequence[FigureChange], *, everything: bool) -> Table | None:
+    """Return figures before and after, with the interval of the difference; None where there is none to show."""
+    shown = [one for one in changes if everything or (one.label is None and one.name in _TELLING)]
+    if not shown:
+        return None
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    table.add_column("figure", overflow="fold", min_width=12)
+    for title in ("before", "after", "change", "95% interval"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for one in shown:
+        low, high = one.range_low, one.range_high
+        values = [format_value(value, low=low, high=high) for value in (one.before, one.after)]
+        interval = format_interval(one.low, one.high, scale=(low, high))
+        table.add_row(
+            Text(one_line(one.key)), *values, format_signed(one.delta, low=low, high=high), Text(interval, "dim")
+        )
+    return table
 
 
 def _cells(figure: Figure | None) -> tuple[Text, Text]:

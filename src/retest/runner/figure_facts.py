@@ -29,9 +29,12 @@ class FigureFacts:
 
     def put(self, place: int, outcome: ScoreOutcome) -> None:
         """Keep what a score says; a failure, or a score made before such details were kept, says nothing."""
-        if not isinstance(outcome, Score) or outcome.details is None:
-            return
-        row = _READERS[self.metric](self, outcome.details)
+        if isinstance(outcome, Score) and outcome.details is not None:
+            self.put_details(place, outcome.details)
+
+    def put_details(self, place: int, details: Details) -> None:
+        """Keep what the details of a score say."""
+        row = _READERS[self.metric](self, details)
         if row is None or (self.width and len(row) != self.width):
             return
         self.width = len(row)

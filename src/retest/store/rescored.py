@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from retest.domain.json_value import JsonValue
 from retest.domain.run import RunMetric
 from retest.domain.sample import ScoreOutcome
 from retest.store.engine import Database
 from retest.store.liveness import Observer
 from retest.store.owners import is_alive
-from retest.store.payloads import decode_optional, decode_text, encode_score, encode_text
+from retest.store.payloads import decode_json, decode_optional, decode_text, encode_score, encode_text
 from retest.store.run_headers import encode_metric
 from retest.store.run_queries import find_run_number
 from retest.store.run_writer import SCORE_COLUMNS
@@ -45,6 +46,14 @@ class DefinedScore(NamedTuple):
     sample_index: int
     value: float | None
     failure: str | None
+
+
+class DefinedDetails(NamedTuple):
+    """What a sample's score by one definition keeps besides its value."""
+
+    case_index: int
+    sample_index: int
+    details: Mapping[str, JsonValue]
 
 
 class RescoreWriter:
@@ -115,6 +124,20 @@ class Rescoring:
             arm_number = arm_index(read_parts(connection, number), arm)
             return _scores_by(connection, number, (metric.name, metric.signature), arm_number)
 
+    def details(self, run: str, metric: RunMetric, arm: str) -> list[DefinedDetails] | None:
+        """Return what an arm's scores by one definition keep besides their values; None where there are none by it.
+
+        A score that keeps nothing, and a failure, is not there.
+
+        Raises:
+            UsageError: there is no such run or arm.
+        """
+        with self._database.reading() as connection:
+            number = find_run_number(connection, run)
+            arm_number = arm_index(read_parts(connection, number), arm)
+            definition = _definition(connection, number, (metric.name, metric.signature))
+            return None if definition is None else _details_of(connection, definition, arm_number)
+
 
 def _refuse_live_run(database: Database, connection: sa.Connection, number: int, observer: Observer) -> None:
     """Refuse a run that is going on.
@@ -159,7 +182,8 @@ def _current(connection: sa.Connection, number: int) -> int | None:
     return connection.scalar(query)
 
 
-def _scores_by(connection: sa.Connection, number: int, metric: tuple[str, str], arm: int) -> list[DefinedScore] | None:
+def _definition(connection: sa.Connection, number: int, metric: tuple[str, str]) -> int | None:
+    """Return the number of a definition by the metric's name and signature, None where a run has none."""
     name, signature = map(encode_text, metric)
     defined = sa.select(run_metrics.c.id).where(
         run_metrics.c.run == number,
@@ -167,7 +191,19 @@ def _scores_by(connection: sa.Connection, number: int, metric: tuple[str, str], 
         run_metrics.c.signature == signature,
         run_metrics.c.created_us > PENDING,
     )
-    definition = connection.scalar(defined)
+    return connection.scalar(defined)
+
+
+def _details_of(connection: sa.Connection, definition: int, arm: int) -> list[DefinedDetails]:
+    query = sa.select(scores.c.case, scores.c.sample, scores.c.details).where(
+        scores.c.metric == definition, scores.c.arm == arm, scores.c.value.is_not(None), scores.c.details.is_not(None)
+    )
+    rows = connection.execute(query.order_by(scores.c.case, scores.c.sample))
+    return [DefinedDetails(case, sample, decode_json(bytes(details))) for case, sample, details in rows]
+
+
+def _scores_by(connection: sa.Connection, number: int, metric: tuple[str, str], arm: int) -> list[DefinedScore] | None:
+    definition = _definition(connection, number, metric)
     if definition is None:
         return None
     query = sa.select(scores.c.case, scores.c.sample, scores.c.value, scores.c.failure).where(

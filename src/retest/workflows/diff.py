@@ -43,6 +43,7 @@ from retest.domain.self_test import MeasuredDrift
 from retest.domain.sequential import SequentialDecision
 from retest.domain.suite import GatePolicy
 from retest.workflows.changed_answers import attach_answers
+from retest.workflows.compare_figures import compare_figures
 from retest.workflows.compare_usage import compare_usage
 from retest.workflows.diff_notes import answers_age, comparison_warnings, look_notes, prompt_changes, repeat_notes
 from retest.workflows.judge_again import JudgeAgain
@@ -255,6 +256,7 @@ def _compare_arms(sides: Sides, first: RunArm, second: RunArm, options: DiffOpti
         unpaired=(*sides.pairs.unpaired, *((*left_out, *short_of_samples(scores)) if blocked is None else ())),
         notes=(*look_notes(sides.decision), *found.silent, *repeat_notes(before, after, first, second)),
         pairwise=tuple(found.pairwise.values()),
+        figures=() if blocked else compare_figures(sides, first, second, found.clusters),
     )
     return _with_cases(comparison, sides, judged, options)
 

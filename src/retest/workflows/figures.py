@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from retest.domain.figures import ConfusionMatrix, Figure, FigureChange, FigureKind, MetricFigures, figures_of
 from retest.domain.run import RunMetric
-from retest.metrics.registry import metric_classes
 from retest.runner.figure_facts import FIGURE_METRICS, FigureFacts
 from retest.stats.classification import Classified, classification_figures, confusion_counts, sample_sums
 from retest.stats.corpus_scores import bleu_scores, chrf_scores, ter_scores
@@ -50,6 +49,8 @@ def figures_makeup(metric: RunMetric) -> Makeup | None:
     """Return how a metric's figures are computed, None where it has none."""
     if metric.metric not in FIGURE_METRICS:
         return None
+    from retest.metrics.registry import metric_classes  # loads pydantic, which most runs are shown without
+
     cls = metric_classes()[metric.metric]
     options: Mapping[str, Any] = cls.Options.model_validate(dict(metric.options)).model_dump(mode="json")
     everything = tuple(figures_of(cls.info.figures, {**options, "confidence": True}))

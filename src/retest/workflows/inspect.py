@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from retest.decision.limits import judge_limits
 from retest.domain.run import Run, RunMetric
 from retest.domain.sample import CallError, MetricFailure, Score
+from retest.domain.sequential import read_decision
 from retest.domain.summary import CaseSummary, LimitResult, RunSummary
 from retest.errors import Problem, UsageError
 from retest.runner.table import NOT_APPLICABLE, RunTable
@@ -46,7 +47,7 @@ def load_view(store: Store, run: Run) -> RunView:
         summary,
         limits=_limits(run, summary, columns),
         worst=tuple(worst_cases(store, run, summary, table)),
-        comparisons=compare_arms(run, table, read_stored_gate(run), pairwise),
+        comparisons=compare_arms(run, table, read_stored_gate(run), pairwise, read_decision(run.summary)),
         pairwise=pairwise,
         rankings=rank_run(run, pairwise),
     )
@@ -211,9 +212,11 @@ def sample_rows(store: Store, run: Run, wish: SampleWish) -> Iterator[dict[str, 
     from retest.report.export import export_row
 
     run = review_columns(store, run).run
+    classified = [metric.name for metric in run.metrics if metric.metric == "classification"]
     for sample in pick_samples(store, run, wish):
         scores = {metric.name: sample.scores.get(metric.name) for metric in run.metrics}
-        yield export_row(sample.case, run.arms[sample.arm_index], sample.sample_index, sample.outcome, scores)
+        arm = run.arms[sample.arm_index]
+        yield export_row(sample.case, arm, sample.sample_index, sample.outcome, scores, classified)
 
 
 def has_failed(sample: StoredSample, run: Run) -> bool:

@@ -11,6 +11,7 @@ from retest.domain.pages import CaseDetail, CaseEntry, CaseState, Histogram, Met
 from retest.domain.run import Run, RunMetric
 from retest.domain.summary import ArmSummary, LimitResult, MetricSummary, SliceSummary
 from retest.errors import Problem, UsageError
+from retest.report.figure_documents import read_figures
 from retest.workflows.page_details import PREVIEW, preview_case, stored_case_side
 from retest.workflows.page_values import value_range
 
@@ -86,10 +87,12 @@ def _arm(name: str, values: Mapping[str, Any]) -> ArmSummary:
 
 
 def _metric(name: str, values: Mapping[str, Any]) -> MetricSummary:
-    known = {part.name for part in fields(MetricSummary)} - {"name", "metric", "histogram"}
+    known = {part.name for part in fields(MetricSummary)} - {"name", "metric", "histogram", "figures"}
+    figures = values.get("figures")
     return MetricSummary(
         name=name,
         metric=name,
+        figures=None if figures is None else read_figures(figures),
         failures=values.get("metric_failures") or 0,
         **{key: value for key, value in values.items() if key in known},
     )
