@@ -148,13 +148,14 @@ def test_a_fork_is_noticed_by_itself(checkout: Project, evil: OpenAIServer) -> N
 def test_a_merge_request_of_another_project_is_noticed(checkout: Project, evil: OpenAIServer) -> None:
     """On GitLab too, for every command, also those without the flag."""
     checkout.write_suite(evil.base_url)
-    variables = {
-        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "8",
-        "CI_PROJECT_ID": "7",
-        "CI_MERGE_REQUEST_DIFF_BASE_SHA": git(checkout.root, "rev-parse", "trusted"),
-    }
     for command in (("run",), ("baseline", "set")):
-        assert checkout.run(*command, **variables).code == 2
+        result = checkout.run(
+            *command,
+            CI_MERGE_REQUEST_SOURCE_PROJECT_ID="8",
+            CI_PROJECT_ID="7",
+            CI_MERGE_REQUEST_DIFF_BASE_SHA=git(checkout.root, "rev-parse", "trusted"),
+        )
+        assert result.code == 2
     assert evil.count == 0
 
 

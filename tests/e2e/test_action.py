@@ -105,7 +105,7 @@ class Runner:
             "GITHUB_REPOSITORY": "o/r",
             "GITHUB_API_URL": self._github.url,
             **{
-                name: "true" if name == "NO_SECRETS" and from_fork else filled(str(text), values)
+                name: "true" if name in {"NO_SECRETS", "FORK"} and from_fork else filled(str(text), values)
                 for name, text in step.get("env", {}).items()
             },
         }
@@ -139,7 +139,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     """Return a text with its expressions evaluated; of a condition only that it is false is needed here."""
 
     def value(match: re.Match[str]) -> str:
-        return "false" if "==" in match[1] else values[match[1]]
+        return "false" if "=" in match[1] else values[match[1]]
 
     return _EXPRESSION.sub(value, text)
 

@@ -71,7 +71,7 @@ def judge(tmp_path: Path, **variables: str) -> tuple[list[str], dict[str, str]]:
     (tools / "retest").write_text(STAND_IN, "utf-8")
     (tools / "retest").chmod(0o755)
     output, called = tmp_path / "output", tmp_path / "called"
-    known = {"SUITES": "", "BASELINE": "", "ARGUMENTS": "", "OFFLINE": "auto", "NO_SECRETS": "false"}
+    known = {"SUITES": "", "BASELINE": "", "ARGUMENTS": "", "OFFLINE": "auto", "NO_SECRETS": "false", "FORK": "false", "BASE": ""}
     environment = {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "GITHUB_OUTPUT": str(output),
@@ -113,6 +113,15 @@ def test_without_secrets_no_call_is_made(tmp_path: Path, offline: str, no_secret
     arguments, outputs = judge(tmp_path, OFFLINE=offline, NO_SECRETS=no_secrets)
     assert ("--offline" in arguments) is expected
     assert outputs["no-secrets"] == no_secrets
+
+
+@pytest.mark.parametrize("fork", ["true", "false"])
+def test_a_strangers_files_are_not_trusted(tmp_path: Path, fork: str) -> None:
+    """Of a fork whatever its secrets are, with the base as what vouches for endpoints."""
+    arguments, _ = judge(tmp_path, FORK=fork, BASE="4f2a19c0", OFFLINE="false")
+    wanted = ["--baseline", "base:4f2a19c0", *(["--untrusted", "--base", "4f2a19c0"] if fork == "true" else [])]
+    assert arguments[1 : 1 + len(wanted)] == wanted
+    assert ("--untrusted" in arguments) is (fork == "true")
 
 
 @pytest.mark.parametrize("code", ["0", "1", "5"])
