@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.table import Row
+from retest import compare
 from retest.domain.case import Case
 from retest.domain.json_value import content_hash
 from retest.domain.run import Run, RunArm, RunMetric, SampleRecord
@@ -47,6 +48,8 @@ class Design:
 
 def measure(folder: Path, fewer: int) -> Iterator[Row]:
     """Yield the rows; `fewer` divides the cases."""
+    for drop in (0.0, 0.02, 0.1):
+        yield _verdict_row(1_000 // fewer, drop)
     small = [
         Design(cases=1_000 // fewer, metrics=5, binary=binary, drop=drop)
         for binary in (True, False)
@@ -61,6 +64,24 @@ def measure(folder: Path, fewer: int) -> Iterator[Row]:
                 asyncio.run(_store_side(store, design, side))
         goal = "2 s" if design in small else "10 s"
         yield Row(what=design.title, measured=f"{_median_s(path):.2f} s", goal=goal)
+
+
+def _verdict_row(cases: int, drop: float) -> Row:
+    """Return how long the verdict on one metric of passes takes, libraries loaded."""
+    rng, easy = random.Random(1), random.Random(7)  # noqa: S311 - made-up scores
+    chances = [easy.betavariate(0.5, 0.3) for _ in range(cases)]
+    sides = [
+        {case: [float(rng.random() < chance - lower) for _ in range(5)] for case, chance in enumerate(chances)}
+        for lower in (0.0, drop)
+    ]
+    compare(*sides)
+    taken = []
+    for _ in range(2 * _ROUNDS + 1):
+        start = time.perf_counter()
+        found = compare(*sides)
+        taken.append(time.perf_counter() - start)
+    what = f"`retest.compare`, {cases:,} cases x 5, passes, drop {drop:g}: {found.verdict}"
+    return Row(what=what, measured=f"{statistics.median(taken):.3f} s", goal="0.5 s")
 
 
 def _median_s(path: Path) -> float:
