@@ -13,16 +13,32 @@ from retest.domain.comparison import ArmComparison
 from retest.domain.json_value import content_hash
 from retest.domain.pairwise import PAIRWISE, PairwiseResult
 from retest.domain.run import Run, RunMetric
+from retest.domain.sequential import SequentialDecision
 from retest.domain.suite import GatePolicy
 from retest.runner.table import MetricCells, RunTable
 from retest.workflows.arm_groups import arm_pairs
+from retest.workflows.stored_decision import keep_arm_verdicts
 from retest.workflows.summarise import case_values
 
 
 def compare_arms(
-    run: Run, table: RunTable, gate: GatePolicy, pairwise: Sequence[PairwiseResult] = ()
+    run: Run,
+    table: RunTable,
+    gate: GatePolicy,
+    pairwise: Sequence[PairwiseResult] = (),
+    decision: SequentialDecision | None = None,
 ) -> tuple[ArmComparison, ...]:
-    """Return each arm against the first of its target, or against the first arm where there is one prompt."""
+    """Return each arm against the first of its target, or against the first arm where there is one prompt.
+
+    Arms that were sampled until decided against each other keep the verdicts of that `decision`.
+    """
+    found = _compare_arms(run, table, gate, pairwise)
+    return tuple(keep_arm_verdicts(comparison, decision, run.metrics) for comparison in found)
+
+
+def _compare_arms(
+    run: Run, table: RunTable, gate: GatePolicy, pairwise: Sequence[PairwiseResult]
+) -> tuple[ArmComparison, ...]:
     judged = {(result.baseline, result.candidate, result.metric): result for result in pairwise}
     return tuple(
         ArmComparison(

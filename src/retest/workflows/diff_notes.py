@@ -55,11 +55,13 @@ def comparison_warnings(
 
 def _early_stops(baseline: SideLike, candidate: SideLike) -> Iterator[str]:
     """Yield which run was stopped by a decision that this comparison does not repeat: its means lean that way."""
-    if judged_together(baseline, candidate):
-        return
+    together = judged_together(baseline, candidate) is not None
     for name, side in (("baseline", baseline), ("candidate", candidate)):
         decision = None if side.run is None else read_decision(side.run.summary)
-        if decision is not None and decision.stopped_early:
+        if decision is None or not decision.stopped_early:
+            continue
+        # A baseline that was sampled beside its candidate has no decision of its own.
+        if not together or (name == "baseline" and decision.against):
             against = f" against {decision.against}" if decision.against else ""
             yield (
                 f"the {name} {side.scores.label} was sampled until a verdict{against} stood: "

@@ -55,7 +55,7 @@ def close_run(
     stops = decision is not None and decision.stopped_early
     if decision is not None and stops:
         run = replace(run, planned=decision.samples)
-    summary = full_summary(store, run, gate, table, pairwise)
+    summary = full_summary(store, run, gate, table, pairwise, decision)
     code = _exit_code(run, summary, gate)
     stored = stored_summary(summary)
     if decision is not None:
@@ -74,7 +74,12 @@ def close_run(
 
 
 def full_summary(
-    store: Store, run: Run, gate: GatePolicy, table: RunTable, pairwise: Sequence[PairwiseResult] = ()
+    store: Store,
+    run: Run,
+    gate: GatePolicy,
+    table: RunTable,
+    pairwise: Sequence[PairwiseResult] = (),
+    decision: SequentialDecision | None = None,
 ) -> RunSummary:
     """Return a run's aggregates with limits judged and the worst cases looked up.
 
@@ -86,7 +91,7 @@ def full_summary(
         summary,
         limits=judge_limits(summary.arms, gate),
         worst=tuple(worst_cases(store, run, summary, table)),
-        comparisons=compare_arms(run, table, gate, pairwise),
+        comparisons=compare_arms(run, table, gate, pairwise, decision),
         pairwise=tuple(pairwise),
         rankings=rank_run(run, pairwise),
     )

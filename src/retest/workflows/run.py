@@ -233,9 +233,9 @@ class SuiteRun:
         wish = self._options.until_decided
         if wish is None or self._options.dry_run:
             return None
-        from retest.workflows.watch_baseline import watch_baseline  # NumPy and SciPy load here, before the first call
+        from retest.workflows.watch_run import watch_run  # NumPy and SciPy load here, before the first call
 
-        return watch_baseline(self._suite, prepared, store, self._workspace, self._options)
+        return watch_run(self._suite, prepared, store, self._workspace, self._options)
 
     def _config_hash(self) -> str:
         return config_hash(self._suite, self._samples, self._options, self._workspace.origin)

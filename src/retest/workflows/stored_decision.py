@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import cast
 
 from retest.decision.decide import JudgedMetric
+from retest.domain.comparison import ArmComparison, MetricComparison
 from retest.domain.json_value import JsonValue, content_hash
 from retest.domain.run import RunMetric
 from retest.domain.scores import RunScores
@@ -29,9 +30,22 @@ def scores_digest(scores: RunScores) -> str:
 def judged_together(baseline: SideLike, candidate: SideLike) -> SequentialDecision | None:
     """Return the candidate's decision where it was taken against this very baseline, else None."""
     decision = None if candidate.run is None else read_decision(candidate.run.summary)
-    if decision is None or not decision.digest or decision.digest != scores_digest(baseline.scores):
+    if decision is None or not decision.digest:
         return None
-    return decision
+    # A baseline that was cut short as well may have got its last answers after the last look.
+    cut_short = decision.outcome == "undecided" and decision.against == baseline.scores.label
+    return decision if cut_short or decision.digest == scores_digest(baseline.scores) else None
+
+
+def keep_arm_verdicts(
+    comparison: ArmComparison, decision: SequentialDecision | None, metrics: Sequence[RunMetric]
+) -> ArmComparison:
+    """Return two arms of one run with the verdicts of the last look, where the arms were watched."""
+    if decision is None or decision.against or not decision.digest:
+        return comparison
+    stand, signatures = decision.arm(comparison.baseline, comparison.candidate), _signatures(metrics)
+    laid = [_laid_over(metric, _metric_of(stand, metric.metric), signatures) for metric in comparison.metrics]
+    return replace(comparison, metrics=tuple(laid))
 
 
 def keep_verdicts(
@@ -43,8 +57,11 @@ def keep_verdicts(
     """Return the metrics of two arms with the verdicts of the last look, where a decision holds any."""
     if decision is None:
         return judged
-    signatures = {metric.name: metric.signature for metric in metrics if metric.metric != REVIEW}
-    return with_stand(judged, decision.arm(*arms), signatures)
+    return with_stand(judged, decision.arm(*arms), _signatures(metrics))
+
+
+def _signatures(metrics: Sequence[RunMetric]) -> dict[str, str]:
+    return {metric.name: metric.signature for metric in metrics if metric.metric != REVIEW}
 
 
 def with_stand(
@@ -59,22 +76,28 @@ def with_stand(
             review answers later), is left as it is.
     """
     return [
-        _overlaid(metric, None if stand is None else stand.metric(metric.scores.metric), signatures)
+        replace(
+            metric, comparison=_laid_over(metric.comparison, _metric_of(stand, metric.comparison.metric), signatures)
+        )
         for metric in judged
     ]
 
 
-def _overlaid(judged: JudgedMetric, stand: MetricStand | None, signatures: Mapping[str, str]) -> JudgedMetric:
-    comparison = judged.comparison
+def _metric_of(stand: ArmStand | None, name: str) -> MetricStand | None:
+    return None if stand is None else stand.metric(name)
+
+
+def _laid_over(
+    comparison: MetricComparison, stand: MetricStand | None, signatures: Mapping[str, str]
+) -> MetricComparison:
     signature = signatures.get(comparison.metric)
     if comparison.verdict == "not_comparable" or signature is None:
-        return judged
+        return comparison
     if stand is None:
-        nothing = replace(comparison, verdict="inconclusive", p=1.0, p_adjusted=1.0, mde=None, mde_concentrated=None)
-        return replace(judged, comparison=nothing)
+        return replace(comparison, verdict="inconclusive", p=1.0, p_adjusted=1.0, mde=None, mde_concentrated=None)
     if stand.signature != signature:
-        return judged
-    laid = replace(
+        return comparison
+    return replace(
         comparison,
         verdict=stand.verdict,
         p=stand.p,
@@ -86,4 +109,3 @@ def _overlaid(judged: JudgedMetric, stand: MetricStand | None, signatures: Mappi
         mde_concentrated=stand.mde_concentrated,
         level=stand.level,
     )
-    return replace(judged, comparison=laid)

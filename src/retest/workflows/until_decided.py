@@ -247,6 +247,7 @@ class Watch:
         """Return what one side's run keeps, after so many waves; NumPy works on it for a moment."""
         side, waves = self._sides[number], self._waves[number]
         own = [pair for pair in self._pairs if pair.pair.candidate == number]
+        against, digest = self._compared_with(own[0]) if own else ("", "")
         return SequentialDecision(
             outcome="undecided" if self._progress.aborted else self._progress.outcome,
             looks=self._progress.looks,
@@ -254,11 +255,19 @@ class Watch:
             samples=side.arms * _samples(waves[:taken]),
             samples_planned=side.arms * _samples(waves),
             samples_per_case=side.samples,
-            against=own[0].against if own else "",
-            digest=own[0].digest if own else "",
+            against=against,
+            digest=digest,
             arms=tuple(stand for pair in own for stand in pair.stands()),
             notes=tuple(_notes(own)) if self._rule == "gate" else (),
         )
+
+    def _compared_with(self, pair: _PairLooks) -> tuple[str, str]:
+        """Return the name of what a run is judged against, none for another arm of its own, and what identifies it."""
+        name, digest = pair.against, pair.digest
+        if not digest:  # it was cut short before the first look
+            scores = self._sides[pair.pair.baseline].read().scores
+            name, digest = scores.label, scores_digest(scores)
+        return ("" if pair.pair.baseline == pair.pair.candidate else name), digest
 
 
 class SideWatch:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 def watch_baseline(
     suite: Suite, prepared: PreparedRun, store: Store, workspace: Workspace, options: RunOptions
-) -> RunWatch:
-    """Return who watches a run.
+) -> RunWatch | None:
+    """Return who watches a run that is judged against a baseline; None where there is none.
 
     Args:
         suite: checked.
@@ -44,7 +44,7 @@ def watch_baseline(
     cases = [case for _, case in plan.cases()]
     baseline = _baseline(suite, store, workspace, wish)
     if baseline is None or not cases:
-        return Unwatched("no baseline to decide against (`retest baseline set` makes a run one)", plan, cases)
+        return None
     sides = [
         WatchedSide(read=lambda: _for_looks(baseline.side)),
         watched_run(suite, prepared, store, cases),
@@ -73,12 +73,15 @@ def watched_run(suite: Suite, prepared: PreparedRun, store: Store, cases: Sequen
     )
 
 
-def look_options(suite: Suite, workspace: Workspace, options: RunOptions) -> DiffOptions:
+def look_options(
+    suite: Suite, workspace: Workspace, options: RunOptions, arms: tuple[str, str] | None = None
+) -> DiffOptions:
     """Return how a look compares: as the gate does in the end, judges asked in the same session."""
     again = JudgeAgain(
         workspace, offline=options.offline, max_cost_usd=options.max_cost_usd, max_calls=options.max_calls
     )
     return DiffOptions(
+        arms=arms,
         gate=suite.gate,
         limit=0,
         pairwise=PairwiseOnDemand(workspace, offline=options.offline),
