@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/.installed-tests: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -e '.[local,postgres,parquet,thai]' --group dev
+	$(BIN)/python -m pip install --quiet -e '.[local,postgres,parquet,thai,plot]' --group dev
 	touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed

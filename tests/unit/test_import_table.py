@@ -69,6 +69,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "py3langid": ("metrics", "text"),
     "pytest": ("integrations.pytest",),  # the plugin
     "pyarrow": ("report", "cli"),
+    "matplotlib": ("report.plot_png",),
 }
 
 

@@ -18,9 +18,9 @@ from retest.errors import ExitCode, Problem, RetestError
 _PANELS: dict[str, tuple[str, ...]] = {
     "Start": ("init", "check", "plan", "run"),
     "Decide": ("gate", "baseline", "compare", "bisect", "aa", "judge", "waive"),
-    "Look": ("view", "diff", "show", "review", "rescore", "report", "runs", "search", "export"),
+    "Look": ("view", "diff", "show", "review", "rescore", "report", "runs", "log", "search", "export"),
     "Write": ("try_prompt", "render", "cases", "metrics", "schema"),
-    "Keep": ("tag", "delete", "gc", "doctor"),
+    "Keep": ("promote", "tag", "delete", "gc", "doctor"),
 }
 
 _EPILOG = (

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retest.cli import options as opt
-from retest.errors import ExitCode
+from retest.errors import ExitCode, Problem, UsageError
+
+if TYPE_CHECKING:
+    from retest.domain.run import Run
+
+_NAME_METRIC = "add --plot METRIC"
 
 
 def command(
@@ -19,7 +26,16 @@ def command(
     where: Annotated[
         list[str] | None, typer.Option("--where", metavar="CONDITION", help="On a mean, e.g. 'exact_match>=0.8'.")
     ] = None,
+    label: Annotated[
+        str | None, typer.Option("--label", help="Runs of a prompt that carried this label, such as production.")
+    ] = None,
     metric: Annotated[str | None, typer.Option("--metric", help="Show this metric's mean.")] = None,
+    plot: Annotated[
+        str | None, typer.Option("--plot", metavar="METRIC", help="Plot this metric's means along the runs.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="With --plot: write it to this file, .svg or .png.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest.")] = 30,
     store: opt.StoreUrl = None,
     as_json: opt.Json = False,
@@ -33,6 +49,8 @@ def command(
         retest runs --commit 3f2a --tag nightly --metric rouge_l
 
         retest runs --meta ticket=OPS-12 --json
+
+        retest runs --label production --plot exact_match -o history.svg
     """
     from retest.cli.config import open_workspace
     from retest.cli.console import print_json, stdout
@@ -46,10 +64,17 @@ def command(
         tags=tuple(tag or ()),
         metadata=opt.parse_pairs(meta or [], "--meta"),
         metrics=tuple(parse_metric_condition(text) for text in where or ()),
+        label=label,
         limit=limit,
     )
+    if output is not None and plot is None:
+        raise UsageError(
+            Problem(slug="plot-file", message=f"{output} is to hold a plot, and none is asked for", fix=_NAME_METRIC)
+        )
     with open_workspace(store=store).open_store(read_only=True) as opened:
         found = list(opened.list_runs(wanted))
+    if plot is not None:
+        return _plot(found, plot, output)
     if as_json:
         from retest.report.json_report import header_document
 
@@ -59,3 +84,21 @@ def command(
     else:
         stdout().print(run_table(found, metric))
     return ExitCode.PASSED
+
+
+def _plot(runs: Sequence[Run], metric: str, output: Path | None) -> ExitCode:
+    from retest.cli.plots import show_plot
+    from retest.report.log_plots import runs_plot
+
+    found = runs_plot(runs, metric)
+    if found.is_empty:
+        known = dict.fromkeys(own.name for run in runs for own in run.metrics)
+        raise UsageError(
+            Problem(
+                slug="plot-nothing",
+                message=f"none of these {len(runs)} runs has a mean of '{metric}'",
+                details=(f"their metrics: {', '.join(known) or 'none'}",),
+                fix="name one of them",
+            )
+        )
+    return show_plot(found, output)

@@ -41,7 +41,7 @@ class Prompt:
         name: the file's stem unless the suite names it.
         path: as the user would type it; None for an inline prompt.
         source: the file's whole text (front matter included), or the inline text.
-        content_hash: hash of `source` and of every included file.
+        content_hash: hash of `source` (without its labels) and of every included file.
         params: model parameters from the front matter; the suite's target overrides them.
         labels: such as production or experiment.
     """

@@ -71,6 +71,7 @@ class RunFilter:
         metadata: equal to the stored value, or to its text.
         metrics: on the mean in the run's summary; with several arms it is enough that one arm fulfils it.
         since: started then or later.
+        label: some prompt of the run carried it.
         text: contained in the id, the suite, an arm, a model, the commit, branch or user, a tag or a note.
         limit: so many at most, the newest; None for all.
     """
@@ -83,6 +84,7 @@ class RunFilter:
     metrics: tuple[MetricCondition, ...] = ()
     statuses: tuple[str, ...] = ()
     since: datetime | None = None
+    label: str | None = None
     text: str | None = None
     limit: int | None = None
 

@@ -76,7 +76,8 @@ def _fulfils(run: Run, wanted: RunFilter) -> bool:
         name in run.metadata and _same_value(run.metadata[name], text) for name, text in wanted.metadata.items()
     )
     has_text = not wanted.text or wanted.text.casefold() in _header_text(run)
-    return has_metadata and has_text and all(_mean_fulfils(run.summary, condition) for condition in wanted.metrics)
+    has_label = wanted.label is None or any(wanted.label in arm.labels for arm in run.arms)
+    return has_metadata and has_text and has_label and all(_mean_fulfils(run.summary, condition) for condition in wanted.metrics)
 
 
 def _header_text(run: Run) -> str:

@@ -13,6 +13,7 @@ from retest.errors import Location, Problem, SuiteError
 from retest.suites.front_matter import FileParts, HeaderReader, Place, PromptHeader, split_front_matter
 from retest.suites.prompt_arrays import ChatArray, conversation_source, has_jinja, message_problems, read_array
 from retest.suites.prompt_images import ImageFolder
+from retest.suites.prompt_labels import without_labels
 from retest.suites.prompt_sources import SourceReader
 from retest.suites.prompt_template import ArrayTemplate, CompiledText, TextTemplate
 from retest.suites.source_text import SourceText
@@ -205,7 +206,8 @@ class _PromptBuild:
             name=name or header.name or Path(self._key).stem,
             path=None if path is None else self._display,
             source=text,
-            content_hash=content_hash({"source": text, "includes": self._includes()}),
+            # Labels say what a version is for; they are no part of what it is.
+            content_hash=content_hash({"source": without_labels(text), "includes": self._includes()}),
             template=template,
             model=header.model,
             params=header.params,
