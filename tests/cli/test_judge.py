@@ -263,10 +263,12 @@ def echo() -> Iterator[OpenAIServer]:
 
 
 def test_an_uncalibrated_judge_may_not_gate(project: Project, echo: OpenAIServer) -> None:
-    """The gate demands agreement that was never measured: exit 1, and the command that would measure it."""
+    """The gate demands agreement that was never measured: exit 1 before any call, and the command to measure it."""
     gated(project, echo, quality=0.5)
-    result = project.run("gate", OPENAI_API_KEY="test")
+    paid = echo.count
+    result = project.run("gate", "--samples", "2", OPENAI_API_KEY="test")
     assert result.code == 1, result.out + result.err
+    assert echo.count == paid  # it is said before anything is paid for
     text = " ".join(result.out.split())
     assert "the judge may not gate: it was never calibrated" in text
     assert "retest judge calibrate quality" in text

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from retest.decision.gate import GateDecision, GateFacts, GuardedCase, judge_gate
+from retest.decision.gate import GateDecision, GateFacts, GuardedCase, UnmetJudge, judge_gate
 from retest.domain.comparison import RunComparison
 from retest.domain.gate import GateReason, GateReport, Waiver
 from retest.domain.run import Run, RunMetric
@@ -159,6 +159,23 @@ def report_interrupted(suite: Suite, run: Run, summary: RunSummary, terms: Terms
         reasons=(GateReason(kind="errors", message=message, blocking=True),),
         run=run,
         summary=summary,
+    )
+
+
+def report_unmet_judges(
+    suite: Suite, unmet: Sequence[UnmetJudge], baseline: str, terms: Terms, *, reproduce: str
+) -> GateReport:
+    """Return the report on a suite that was not run, for what its judges say may not gate."""
+    decision = GateReason(kind="judge", message="", blocking=True)
+    reasons = tuple(
+        replace(decision, message=f"the judge may not gate: {judge.message}", metric=judge.metric) for judge in unmet
+    )
+    return replace(
+        _empty_report(suite, terms, reproduce),
+        outcome="failed",
+        exit_code=int(ExitCode.GATE_FAILED),
+        reasons=reasons,
+        baseline_label=baseline,
     )
 
 

@@ -11,8 +11,9 @@ from retest.errors import ExitCode, IncompleteError, NothingToJudgeError, Proble
 from retest.workflows.baseline import GIT_PREFIX, Baseline, SuitePlace, resolve_baseline
 from retest.workflows.compare_revisions import Contender, completeness
 from retest.workflows.fresh_baseline import open_baseline_sides
-from retest.workflows.gate import report_interrupted, report_no_baseline, report_run
+from retest.workflows.gate import report_interrupted, report_no_baseline, report_run, report_unmet_judges
 from retest.workflows.gate_suite import GateJob
+from retest.workflows.judge_demands import unmet_suite_judges
 from retest.workflows.revision_sides import RevisionSide
 from retest.workflows.run import RunOptions
 
@@ -45,6 +46,10 @@ def gate_beside(
     """
     try:
         baseline = _baseline(suite, job)
+        unmet = unmet_suite_judges(suite, job.workspace.cwd)
+        if unmet:  # before both sides are paid for
+            label = baseline if isinstance(baseline, str) else baseline.label
+            return report_unmet_judges(suite, unmet, label, job.terms(suite), reproduce=job.reproduce(suite))
         with open_baseline_sides(suite, baseline, job.workspace, overrides) as sides:
             options = job.run_options(suite)
             options = replace(options, fresh=True, series=SERIES) if fresh else options

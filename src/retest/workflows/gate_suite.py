@@ -15,9 +15,11 @@ from retest.workflows.gate import (
     report_interrupted,
     report_no_baseline,
     report_run,
+    report_unmet_judges,
     reproduce_command,
 )
 from retest.workflows.judge_again import JudgeAgain
+from retest.workflows.judge_demands import unmet_suite_judges
 from retest.workflows.pairwise_sides import PairwiseOnDemand
 from retest.workflows.run import RunOptions, RunOutcome
 from retest.workflows.workspace import Workspace
@@ -79,7 +81,7 @@ def gate_suite(
     run: Callable[[Suite, RunOptions], RunOutcome],
     tell: Callable[[Iterable[Problem]], None],
 ) -> GateReport:
-    """Return the report on one suite; without a baseline nothing is run.
+    """Return the report on one suite; without a baseline, or with a judge that may not gate, nothing is run.
 
     Args:
         suite: checked.
@@ -91,13 +93,17 @@ def gate_suite(
         RetestError: it could not be run, or the baseline is damaged.
     """
     place = SuitePlace(suite=suite.name, path=suite.path, cwd=job.workspace.cwd)
-    # Before any call: without a baseline nothing would be judged, and the calls would be paid for in vain.
+    # Before any call: without a baseline, or by judges that may not gate, nothing would be judged, and the calls would
+    # be paid for in vain.
     with job.workspace.open_store() as store:
         try:
             baseline = resolve_baseline(store, place, job.baseline)
         except NothingToJudgeError as error:
             tell(error.problems)
             return report_no_baseline(suite, error, job.terms(suite), reproduce=job.reproduce(suite))
+    unmet = unmet_suite_judges(suite, job.workspace.cwd)
+    if unmet:
+        return report_unmet_judges(suite, unmet, baseline.label, job.terms(suite), reproduce=job.reproduce(suite))
     name = _name_of(baseline, job)
     outcome = run(suite, job.run_options(suite, name))
     tell(_stopped(outcome, job.reproduce(suite)))

@@ -1,51 +1,53 @@
-"""Which judges of a run have not shown the agreement with people that the gate demands of them."""
+"""Which judges, of a run or of a suite before it, have not shown the agreement with people that the gate demands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from retest.decision.gate import UnmetJudge
 from retest.decision.judge_demand import unmet_demand
 from retest.domain.calibration import JudgeDemand
-from retest.domain.run import Run, RunMetric
-from retest.domain.suite import GatePolicy
+from retest.domain.judge import Judging, judging_from
+from retest.domain.run import Run
+from retest.domain.suite import GatePolicy, Suite
 from retest.errors import UsageError
 
 
 def unmet_judges(run: Run, policy: GatePolicy, cwd: Path) -> tuple[UnmetJudge, ...]:
-    """Return the judging metrics whose judge may not gate; calibrations are read from the files beside definitions."""
-    return tuple(_unmet(run, policy, cwd)) if policy.judges else ()
+    """Return a run's judging metrics whose judge may not gate; calibrations are read from files beside definitions."""
+    if not policy.judges:
+        return ()
+    judged = {metric.name: judging_from(metric.judging, Path()) for metric in run.metrics if metric.judging is not None}
+    return tuple(_unmet(judged, policy, cwd))
 
 
-def _unmet(run: Run, policy: GatePolicy, cwd: Path) -> Iterator[UnmetJudge]:
-    for metric in run.metrics:
-        demand = _demand(metric, policy)
-        if demand is not None:
-            message = _why_not(metric, demand, cwd)
-            if message is not None:
-                yield UnmetJudge(metric=metric.name, message=message)
+def unmet_suite_judges(suite: Suite, cwd: Path) -> tuple[UnmetJudge, ...]:
+    """Return the same of a suite that has not been run: what the gate would say after every call is paid for."""
+    judged = {spec.name: spec.judging for spec in suite.metrics if spec.judging is not None}
+    return tuple(_unmet(judged, suite.gate, cwd)) if suite.gate.judges else ()
 
 
-def _demand(metric: RunMetric, policy: GatePolicy) -> JudgeDemand | None:
+def _unmet(judged: Mapping[str, Judging], policy: GatePolicy, cwd: Path) -> Iterator[UnmetJudge]:
+    for name, judging in judged.items():
+        demand = _demand(name, judging, policy)
+        message = None if demand is None else _why_not(name, judging, demand, cwd)
+        if message is not None:
+            yield UnmetJudge(metric=name, message=message)
+
+
+def _demand(name: str, judging: Judging, policy: GatePolicy) -> JudgeDemand | None:
     """Return what is demanded of a metric by its own name, else the strictest of what is demanded of its judges."""
-    if metric.judging is None:
-        return None
-    if metric.name in policy.judges:
-        return policy.judges[metric.name]
-    from retest.domain.judge import judging_from
-
-    names = [judge.name for judge in judging_from(metric.judging, Path()).judges]
-    own = [policy.judges[name] for name in names if name in policy.judges]
+    if name in policy.judges:
+        return policy.judges[name]
+    own = [policy.judges[judge.name] for judge in judging.judges if judge.name in policy.judges]
     return max(own, key=lambda demand: demand.min_agreement, default=None)
 
 
-def _why_not(metric: RunMetric, demand: JudgeDemand, cwd: Path) -> str | None:
-    from retest.domain.judge import judging_from
+def _why_not(name: str, judging: Judging, demand: JudgeDemand, cwd: Path) -> str | None:
     from retest.metrics.judge.base import judge_label
     from retest.workflows.calibration_files import calibration_path, find_calibration, read_calibrations
 
-    judging = judging_from(metric.judging or {}, Path())
     path = calibration_path(judging.definition, cwd)
     try:
         known = read_calibrations(path, str(path))
@@ -54,5 +56,5 @@ def _why_not(metric: RunMetric, demand: JudgeDemand, cwd: Path) -> str | None:
     label = "+".join(sorted(judge_label(judge) for judge in judging.judges))
     found, reason = find_calibration(known, judging.definition, label)
     if found is None:
-        return f"{reason}, and {demand.min_agreement:g} is demanded: retest judge calibrate {metric.name}"
+        return f"{reason}, and {demand.min_agreement:g} is demanded: retest judge calibrate {name}"
     return unmet_demand(found, demand)
