@@ -125,6 +125,33 @@ def test_the_code_of_the_base_runs_for_the_base_alone(checkout: Project, server:
     assert not list(checkout.root.rglob(MARKER))
 
 
+def test_a_link_in_the_place_of_a_report_is_not_written_through(checkout: Project, server: OpenAIServer) -> None:
+    """Nor is a baseline read through one; what the command names outside the checkout is its own business."""
+    outside = checkout.root.parent / "outside.md"
+    outside.write_text("as it was", "utf-8")
+    (checkout.root / "report.md").symlink_to(outside)
+    flags = ("--untrusted", "--baseline", "base:trusted")
+    refused = checkout.run("gate", *flags, "--report", "markdown=report.md")
+    assert (refused.code, "[untrusted-path]" in refused.err, server.count) == (2, True, 0)
+    assert outside.read_text("utf-8") == "as it was"
+    assert checkout.run("gate", "--untrusted", "--base", "trusted", "--baseline", "report.md").code == 2
+    assert checkout.run("gate", *flags, "--report", "markdown=../outside.md").code == 0
+    assert outside.read_text("utf-8") != "as it was"
+
+
+def test_a_prompt_of_its_own_is_no_link_either(checkout: Project, server: OpenAIServer) -> None:
+    """`try` and `render` read no file outside."""
+    (checkout.root.parent / "outside.md").write_text("the secret", "utf-8")
+    (checkout.root / "prompts/link.md").symlink_to(checkout.root.parent / "outside.md")
+    for command in (
+        ("render", "prompts/link.md"),
+        ("try", "prompts/link.md", "--base-url", server.base_url, "-m", "m"),
+    ):
+        result = checkout.run(*command, "--untrusted")
+        assert (result.code, "the secret" in result.out + result.err) == (2, False)
+    assert server.count == 0
+
+
 def event(project: Project, head: str) -> str:
     """Return the path of GitHub's event of a pull request from a repository."""
     base = {"sha": git(project.root, "rev-parse", "trusted"), "ref": "main", "repo": {"full_name": "team/p"}}

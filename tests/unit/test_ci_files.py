@@ -71,7 +71,8 @@ def judge(tmp_path: Path, **variables: str) -> tuple[list[str], dict[str, str]]:
     (tools / "retest").write_text(STAND_IN, "utf-8")
     (tools / "retest").chmod(0o755)
     output, called = tmp_path / "output", tmp_path / "called"
-    known = {"SUITES": "", "BASELINE": "", "ARGUMENTS": "", "OFFLINE": "auto", "NO_SECRETS": "false", "FORK": "false", "BASE": ""}
+    known = {"SUITES": "", "BASELINE": "", "ARGUMENTS": "", "OFFLINE": "auto", "BASE": ""}
+    known |= {"NO_SECRETS": "false", "FORK": "false"}
     environment = {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "GITHUB_OUTPUT": str(output),

@@ -18,6 +18,7 @@ from retest.report.unjudged import unjudged_report
 from retest.workflows.check import check_suites
 from retest.workflows.gate_suite import GateJob, gate_suite
 from retest.workflows.run import RunOptions, RunOutcome
+from retest.workflows.untrusted import refuse_links
 from retest.workflows.waivers import read_waivers, waiver_file
 from retest.workflows.workspace import Workspace
 
@@ -49,6 +50,8 @@ def gate_selected(
     Raises:
         RetestError: nothing could be judged; with ``--json`` the problems are printed as JSON first.
     """
+    files = [path for path in wish.reports.values() if path is not None]
+    refuse_links(workspace.untrusted, workspace.cwd, [*files, Path(wish.baseline or ".")])
     try:
         checked = check_suites(selectors, workspace, overrides)
         if not display.quiet:

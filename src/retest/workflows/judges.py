@@ -58,6 +58,8 @@ async def open_judges(specs: Sequence[JudgeSpec], workspace: Workspace, stack: A
         concurrency = spec.limits.concurrency or int(workspace.settings["concurrency"])
         context = TargetContext(env=workspace.env, prices=prices, concurrency=concurrency)
         may_open(workspace.untrusted, spec.target, runs_code=providers()[spec.target.provider].info.runs_code)
+        if workspace.untrusted is not None:
+            workspace.untrusted.vet_stored(spec.target)
         target = await asyncio.to_thread(open_target, spec.target, context)
         stack.push_async_callback(target.aclose)
         targets[spec.name] = target

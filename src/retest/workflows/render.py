@@ -15,6 +15,7 @@ from retest.runner.plan import CaseSelection
 from retest.suites.prompt_entries import prompts_root
 from retest.suites.prompt_files import read_prompt
 from retest.workflows.check import check_suites
+from retest.workflows.untrusted import readable
 from retest.workflows.workspace import Workspace
 
 _SUITE_SUFFIXES = {".yaml", ".yml"}
@@ -46,9 +47,13 @@ def load_prompt_file(path: str, workspace: Workspace) -> Prompt:
 
     Raises:
         SuiteError: everything that is wrong with it.
+        UsageError: it is a link out of an untrusted checkout.
     """
-    full = (workspace.cwd / path).resolve()
-    return read_prompt(full, display=path, root=prompts_root(full))
+    guard, named = workspace.untrusted, workspace.cwd / path
+    readable(guard, named, path, "prompt file")
+    full = named.resolve()
+    root = prompts_root(full)
+    return read_prompt(full, display=path, root=root if guard is None else guard.boundary.narrowed(root))
 
 
 def render_messages(request: RenderRequest, workspace: Workspace) -> list[Rendered]:

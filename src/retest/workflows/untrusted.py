@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from retest.errors import Location, Problem, SuiteError, UsageError
 from retest.revisions.git import Repository, Revision, find_repository, run_git
 from retest.revisions.snapshot import open_snapshot
 from retest.suites.boundary import Boundary, real_roots
-from retest.suites.untrusted import NamedByBase, UntrustedRules
+from retest.suites.untrusted import Connection, NamedByBase, UntrustedRules
 
 if TYPE_CHECKING:
     from retest.domain.catalog import Catalog
@@ -68,6 +69,28 @@ class Untrusted:
         named = self._named(self.repository, self.base.commit, catalog, selectors, overrides)
         shown = self.base.label if self.base.label == self.base.commit else f"{self.base.label} ({self.base.short})"
         return UntrustedRules(boundary=self.boundary, named=named, base=shown[:60], calls=self.calls)
+
+    def vet_stored(self, spec: TargetSpec) -> None:
+        """Refuse a target that no checked suite names, but a file of the checkout, where the base does not name it.
+
+        Raises:
+            SuiteError: its connection is none of the base's.
+        """
+        from retest.workflows.catalog import load_catalog
+
+        if spec.where is not None or spec.provider == "replay":
+            return
+        named = self.rules(load_catalog(), [], []).named or NamedByBase()
+        own = Connection.of(spec.provider, spec.options)
+        if not any(known.provider == own.provider and not own.differs_in(known) for known in named.connections):
+            raise SuiteError(
+                Problem(
+                    slug="untrusted-endpoint",
+                    message=f"'{spec.name}' is stored with an endpoint that no suite of the base revision names",
+                    details=(self.why_no_base,) if self.why_no_base else (),
+                    fix="name the trusted revision with --base; or read the change and run with --no-untrusted",
+                )
+            )
 
     def _named(
         self, repository: Repository, commit: str, catalog: Catalog, selectors: Sequence[str], overrides: Sequence[str]
@@ -133,6 +156,26 @@ def may_open(untrusted: Untrusted | None, spec: TargetSpec, *, runs_code: bool) 
     """
     if untrusted is not None and (runs_code or (spec.provider == "local" and spec.options.get("path") is not None)):
         raise SuiteError(code_refused(f"'{spec.name}'", spec.provider, spec.where))
+
+
+def refuse_links(untrusted: Untrusted | None, cwd: Path, paths: Iterable[Path]) -> None:
+    """Refuse files that a command reads or writes in an untrusted checkout where the checkout has links out of it.
+
+    Raises:
+        UsageError: one is.
+    """
+    if untrusted is None:
+        return
+    for path in paths:
+        if untrusted.boundary.leads_out(Path(os.path.realpath(cwd)) / path):
+            raise UsageError(
+                Problem(
+                    slug="untrusted-path",
+                    message="the untrusted revision has a link out of its checkout where the command names a file",
+                    where=Location(path=str(path)),
+                    fix="name a file outside the checkout, or one that the revision does not have",
+                )
+            )
 
 
 def code_refused(what: str, kind: str, where: Location | None = None) -> Problem:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from retest.errors import UsageError
+from retest.domain.judge import JudgeSpec
+from retest.domain.target import TargetSpec
+from retest.errors import SuiteError, UsageError
+from retest.targets.openai_chat import OpenAIOptions
 from retest.workflows.check import check_suites
-from support.stranger import CODE, URL, Stranger, make_stranger
+from retest.workflows.judges import open_judges
+from support.stranger import CODE, MARKER, URL, Stranger, make_stranger
 
 ELSEWHERE = "http://evil.example/v1"
 OPENAI = {"name": "small", "provider": "openai", "model": "m", "base_url": URL}
@@ -264,3 +271,34 @@ def test_a_copy_of_the_base_is_trusted_and_no_other(stranger: Stranger) -> None:
     guard = stranger.workspace().untrusted
     assert guard is not None
     assert (guard.vouches_for(stranger.base), guard.vouches_for(mine), guard.vouches_for(None)) == (True, False, False)
+
+
+STORED = [
+    (TargetSpec(name="j", provider="openai", model="j", options=OpenAIOptions(base_url=URL).model_dump()), None),
+    (
+        TargetSpec(name="j", provider="openai", model="j", options=OpenAIOptions(base_url=ELSEWHERE).model_dump()),
+        "untrusted-endpoint",
+    ),
+    (TargetSpec(name="j", provider="python", options={"path": "evals/code.py:answer"}), "untrusted-code"),
+    (TargetSpec(name="j", provider="local", options={"path": "evals/code.py"}), "untrusted-code"),
+]
+
+
+@pytest.mark.parametrize(("spec", "slug"), STORED, ids=["the base's", "another", "code", "model file"])
+def test_a_judge_out_of_a_baseline_file_is_held_against_the_base(
+    stranger: Stranger, spec: TargetSpec, slug: str | None
+) -> None:
+    """A definition that no suite of the checkout has, but a stored run, calls nothing else and runs nothing either."""
+    workspace = stranger.workspace()
+
+    async def opened() -> None:
+        async with AsyncExitStack() as stack:
+            await open_judges([JudgeSpec(target=spec)], replace(workspace, env={"OPENAI_API_KEY": "k"}), stack)
+
+    if slug is None:
+        asyncio.run(opened())
+        return
+    with pytest.raises(SuiteError) as raised:
+        asyncio.run(opened())
+    assert [problem.slug for problem in raised.value.problems] == [slug]
+    assert not list(stranger.root.rglob(MARKER))
