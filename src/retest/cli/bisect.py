@@ -26,7 +26,10 @@ def command(
     suite: Annotated[
         list[str] | None, typer.Option("--suite", "-s", help="Suite file, folder, or name prefix; repeatable.")
     ] = None,
-    samples: Annotated[int | None, typer.Option("--samples", "-k", min=1, help="Samples per case.")] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", "-k", min=1, help="Samples per case at most. Default: twice the suite's."),
+    ] = None,
     concurrency: Annotated[int | None, typer.Option("--concurrency", "-c", min=1, help="Calls in flight.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
     untrusted: opt.Untrusted = None,
@@ -37,8 +40,9 @@ def command(
 ) -> ExitCode:
     """Find the commit at which a metric regressed, by a binary search over the first-parent commits.
 
-    Each step compares a commit with GOOD and with BAD; what the ledger has, and commits that change nothing that the
-    suite uses, cost nothing. Your files are not touched. Exit 0: found; 6: it stays open between several commits.
+    Each step samples a commit beside GOOD and BAD, in waves, and stops as soon as a drop is seen before it or after it.
+    What the ledger has, and commits that change nothing that the suite uses, cost nothing. Your files are not touched.
+    Exit 0: found; 6: it stays open between several commits.
 
     [bold]Example[/bold]
 
@@ -47,6 +51,7 @@ def command(
     from retest.cli.compare_versions import run_with_progress
     from retest.cli.config import Trust, open_workspace
     from retest.cli.run_suites import Display
+    from retest.domain.sequential import UntilDecided
     from retest.revisions.git import find_repository
     from retest.workflows.bisect import Bisection, Question
     from retest.workflows.compare_revisions import run_sides
@@ -56,13 +61,17 @@ def command(
     workspace = open_workspace(trust, store=store, concurrency=concurrency)
     display = Display(as_json=as_json, quiet=quiet)
 
-    def run(sides: Sequence[RevisionSide], name: str, more: int | None) -> list[Contender]:
-        taken = 2 * samples if more and samples else more or samples
+    def run(sides: Sequence[RevisionSide], name: str) -> list[Contender]:
+        options = RunOptions(
+            samples=samples or 2 * max(side.suites[name].samples for side in sides),
+            offline=offline,
+            until_decided=UntilDecided(rule="search", metric=metric),
+        )
 
-        async def both(listener: Listener, stop: StopSignal) -> list[Contender]:
-            return await run_sides(sides, name, RunOptions(samples=taken, offline=offline), listener, stop)
+        async def all_sides(listener: Listener, stop: StopSignal) -> list[Contender]:
+            return await run_sides(sides, name, options, listener, stop)
 
-        return run_with_progress(both, display)
+        return run_with_progress(all_sides, display)
 
     question = Question(good=good, bad=bad, metric=metric, selectors=tuple(suite or ()))
     found = Bisection(question=question, workspace=workspace, run=run).search()

@@ -25,6 +25,7 @@ def command(
     offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
+    until_decided: opt.UntilDecided = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; call nothing.")] = False,
     untrusted: opt.Untrusted = None,
     base: opt.Base = None,
@@ -37,6 +38,7 @@ def command(
 
     Suites, prompts, datasets and metric code of a revision are read from git; your files are not touched. Only calls
     that the ledger lacks are made. Any verdict exits 0; 5 where nothing can be compared, 4 where a run is incomplete.
+    With --until-decided all versions are sampled in step, and stop once every metric has its verdict.
 
     [bold]Examples[/bold]
 
@@ -49,10 +51,13 @@ def command(
         retest compare v1 v2 v3 --suite support/ja   three versions: a ranking
 
         retest compare prompts/a.md prompts/b.md --suite evals/support.yaml
+
+        retest compare main HEAD -k 20 --until-decided   at most 20 samples a case, fewer where they suffice
     """
     from retest.cli.compare_versions import compare_versions
     from retest.cli.config import Trust, open_workspace
     from retest.cli.run_suites import Display
+    from retest.domain.sequential import UntilDecided
     from retest.workflows.run import RunOptions
 
     options = RunOptions(
@@ -60,6 +65,7 @@ def command(
         offline=offline,
         max_cost_usd=max_cost,
         max_calls=max_calls,
+        until_decided=UntilDecided(rule="every_verdict") if until_decided else None,
         dry_run=dry_run,
     )
     trust = Trust(untrusted=untrusted, base=base)

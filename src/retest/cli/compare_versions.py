@@ -16,8 +16,9 @@ from retest.domain.comparison import RunComparison
 from retest.domain.pairwise import PairwiseRanking
 from retest.domain.ranking import Ranking
 from retest.errors import ExitCode, Problem, worst_exit_code
+from retest.report.decided_text import decided_lines, run_decision
 from retest.report.escape import one_line
-from retest.report.json_report import plan_document, run_comparison_document
+from retest.report.json_report import decision_json, plan_document, run_comparison_document
 from retest.report.numbers import plural
 from retest.runner.events import Listener
 from retest.runner.stopping import StopSignal
@@ -170,7 +171,16 @@ def _head_lines(compared: Compared) -> list[str]:
     outcomes = _distinct_runs(compared)
     calls, known = (sum(counts) for counts in zip(*outcomes, strict=True))
     lines.append(f"{plural(calls, 'call')} made, {plural(known, 'answer')} already paid for")
-    return [*lines, *_unchanged_lines(compared)]
+    return [*lines, *_decided_lines(compared), *_unchanged_lines(compared)]
+
+
+def _decided_lines(compared: Compared) -> Iterator[str]:
+    """Yield how far each version was sampled until the verdicts stood, and what that saved."""
+    runs = {each.outcome.plan.run_id: each for each in compared.contenders}
+    for contender in runs.values():
+        decision = run_decision(contender.outcome.run)
+        name = "" if len(runs) == 1 else f"{one_line(contender.label)}: "
+        yield from (f"{name}{line}" for line in (decided_lines(decision) if decision is not None else ()))
 
 
 def _unchanged_lines(compared: Compared) -> Iterator[str]:
@@ -237,6 +247,7 @@ def _document(compared: Compared) -> dict[str, object]:
             "run": each.outcome.plan.run_id,
             "calls": each.outcome.run.counts.calls if each.outcome.run else 0,
             "ledger_hits": each.outcome.run.counts.ledger_hits if each.outcome.run else 0,
+            "until_decided": decision_json(each.outcome.run),
         }
         for each in compared.contenders
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from retest.decision.decide import MetricScores, TestScores, in_drop_units, on_test_scale
+from retest.domain.comparison import Verdict
 from retest.domain.sequential import ArmStand, MetricStand
 from retest.stats.intervals import unit_totals
 from retest.stats.pairing import cluster_numbers, pair_runs
@@ -83,8 +84,12 @@ class ArmLooks:
 
     def is_decided(self) -> bool:
         """Return whether every metric has a verdict other than inconclusive."""
-        stand = self.stand("", "", {})
-        return bool(stand.metrics) and all(metric.verdict != "inconclusive" for metric in stand.metrics)
+        verdicts = self.verdicts()
+        return bool(verdicts) and "inconclusive" not in verdicts.values()
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Return the verdict of each metric as the last look left it."""
+        return {metric.metric: metric.verdict for metric in self.stand("", "", {}).metrics}
 
     def without_margin(self) -> tuple[str, ...]:
         """Return the metrics that cannot pass early, for no margin says what "not worse" means."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from retest.domain.comparison import Verdict
 
 LookOutcome = Literal["fail", "pass", "decided", "inconclusive", "undecided"]
-StopRule = Literal["gate", "every_verdict"]
+StopRule = Literal["gate", "every_verdict", "search"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +20,15 @@ class UntilDecided:
         baseline: what it is judged against where it runs alone; None for the suite's own.
         waived: metrics whose regression blocks nothing.
         rule: ``gate`` stops at the first regression, or when everything is shown not worse; ``every_verdict`` when
-            every metric of every pair of arms has a verdict.
+            every metric of every pair of arms has a verdict; ``search`` when `metric` regressed from any side to the
+            next, or has its verdicts on the first two.
+        metric: that a search is about.
     """
 
     baseline: str | None = None
     waived: frozenset[str] = frozenset()
     rule: StopRule = "gate"
+    metric: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from retest.workflows.revision_sides import RevisionSide, open_sides
 from retest.workflows.workspace import Workspace
 
 Judgement = Literal["good", "bad", "unknown"]
-RunSides = Callable[[Sequence[RevisionSide], str, "int | None"], list[Contender]]
-"""Runs the sides of the suite named, with so many samples per case, to the end."""
+RunSides = Callable[[Sequence[RevisionSide], str], list[Contender]]
+"""Samples the sides of the suite named, in step, until the search knows which way to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,20 +131,18 @@ class Bisection:
         return step
 
     def _measure(self, sides: Sequence[RevisionSide], suite: str, commit: str) -> Step:
-        """Compare with both ends; where that says nothing, once more with twice the samples."""
-        samples = max(side.suites[suite].samples for side in sides)
-        for factor in (None, 2 * samples):
-            contenders = self._run(sides, suite, factor)
-            with self.workspace.open_store(read_only=True) as store:
-                good = _metric_verdicts(compare_pair(store, contenders[0], contenders[1]), self.question.metric)
-                bad = _metric_verdicts(compare_pair(store, contenders[2], contenders[1]), self.question.metric)
-            judgement, why = _judge([metric.verdict for metric in good], [metric.verdict for metric in bad])
-            if judgement != "unknown":
-                break
+        """Sample a commit beside both ends until a drop is seen before it or after it."""
+        contenders = self._run(sides, suite)
+        with self.workspace.open_store(read_only=True) as store:
+            before = _metric_verdicts(compare_pair(store, contenders[0], contenders[1]), self.question.metric)
+            # The one and the other end of the line are one commit where the bad end itself is asked about.
+            ends = contenders[1:] if sides[1].commit != sides[2].commit else ()
+            after = _metric_verdicts(compare_pair(store, *ends), self.question.metric) if ends else []
+        judgement, why = _judge([metric.verdict for metric in before], [metric.verdict for metric in after])
         return Step(commit=commit, judgement=judgement, why=why)
 
-    def _run(self, sides: Sequence[RevisionSide], suite: str, samples: int | None) -> list[Contender]:
-        contenders = self.run(sides, suite, samples)
+    def _run(self, sides: Sequence[RevisionSide], suite: str) -> list[Contender]:
+        contenders = self.run(sides, suite)
         code = exit_code(contenders, ())
         if code is ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
@@ -179,7 +177,7 @@ class Bisection:
 
     def _compare(self, before: str, after: str) -> RunComparison:
         with open_sides([before, after], self.question.selectors, self.workspace) as sides:
-            contenders = self._run(sides, self._suite(sides), None)
+            contenders = self._run(sides, self._suite(sides))
             with self.workspace.open_store(read_only=True) as store:
                 return compare_pair(store, contenders[0], contenders[1])
 
@@ -188,18 +186,18 @@ def _metric_verdicts(comparison: RunComparison, metric: str) -> list[MetricCompa
     return [each for arm in comparison.arms for each in arm.metrics if each.metric == metric]
 
 
-def _judge(against_good: Sequence[Verdict], against_bad: Sequence[Verdict]) -> tuple[Judgement, str]:
-    """Return the judgement of a commit from its verdicts, one an arm, against both ends.
+def _judge(before: Sequence[Verdict], after: Sequence[Verdict]) -> tuple[Judgement, str]:
+    """Return the judgement of a commit from the verdicts, one an arm, on the way to it and on the way to the bad end.
 
-    Few data often cannot show a commit to be as good as the good end, and yet show it to be better than the bad one.
+    Few data often cannot show a commit to be as good as the good end, and yet show that the drop comes after it.
     """
-    if "regressed" in against_good:
+    if "regressed" in before:
         return "bad", "regressed"
-    if against_good and all(verdict in {"improved", "unchanged", "not_worse"} for verdict in against_good):
+    if before and all(verdict in {"improved", "unchanged", "not_worse"} for verdict in before):
         return "good", "not regressed"
-    if "improved" in against_bad:
-        return "good", "not regressed, and better than the bad end"
-    return "unknown", "inconclusive, also with twice the samples"
+    if "regressed" in after:
+        return "good", "the drop comes later"
+    return "unknown", "inconclusive with all samples"
 
 
 def _no_regression(question: Question, last: Step) -> Problem:

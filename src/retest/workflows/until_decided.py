@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from retest.decision.sequential import ArmLooks, LookDesign
+from retest.domain.comparison import Verdict
 from retest.domain.json_value import content_hash
 from retest.domain.sequential import ArmStand, LookOutcome, SequentialDecision, StopRule
 from retest.domain.suite import GatePolicy
@@ -131,6 +132,10 @@ class _PairLooks:
         """Return whether every metric of every arm has a verdict."""
         return bool(self._arms) and all(arm.is_decided() for arm in self._arms.values())
 
+    def verdicts(self, metric: str) -> list[Verdict]:
+        """Return the verdicts on one metric, one an arm; "inconclusive" where no look has seen it yet."""
+        return [arm.verdicts().get(metric, "inconclusive") for arm in self._arms.values()]
+
     def stands(self) -> list[ArmStand]:
         """Return how the arms stand after the last look."""
         return [arm.stand(first, second, self._signatures) for (first, second), arm in self._arms.items()]
@@ -156,9 +161,15 @@ class Watch:
     """Watches all sides of a comparison."""
 
     def __init__(
-        self, sides: Sequence[WatchedSide], pairs: Sequence[WatchedPair], *, seed: int, rule: StopRule = "gate"
+        self,
+        sides: Sequence[WatchedSide],
+        pairs: Sequence[WatchedPair],
+        *,
+        seed: int,
+        rule: StopRule = "gate",
+        metric: str | None = None,
     ) -> None:
-        self._sides, self._rule = tuple(sides), rule
+        self._sides, self._rule, self._metric = tuple(sides), rule, metric
         case_ids = tuple(dict.fromkeys(case_id for side in sides for case_id in side.case_ids))
         samples = max(side.samples for side in sides)
         schedule = call_schedule(case_order(len(case_ids), seed), samples, LOOKS) if case_ids else ()
@@ -239,9 +250,17 @@ class Watch:
             return None
         if self._rule == "every_verdict":
             return "decided" if all(pair.is_decided() for pair in self._pairs) else None
+        if self._rule == "search":
+            return "decided" if self._is_found() else None
         if any(looked.fails for looked in found):
             return "fail"
         return "pass" if all(looked.passes for looked in found) else None
+
+    def _is_found(self) -> bool:
+        """Return whether the metric regressed between two neighbours, or has its verdicts on the first two."""
+        verdicts = [pair.verdicts(self._metric or "") for pair in self._pairs]
+        regressed = any("regressed" in of_pair for of_pair in verdicts)
+        return regressed or bool(verdicts[0] and "inconclusive" not in verdicts[0])
 
     def decision(self, number: int, taken: int) -> SequentialDecision:
         """Return what one side's run keeps, after so many waves; NumPy works on it for a moment."""

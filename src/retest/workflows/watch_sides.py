@@ -1,4 +1,4 @@
-"""Watches several versions that are sampled side by side: each against the first, all in step."""
+"""Watches several versions that are sampled side by side, all in step: each against the first, or against the last."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def watch_sides(
     """Return who watches each side's run.
 
     Args:
-        sides: distinct ones, the baseline first.
+        sides: distinct ones, the baseline first; for a search each is the baseline of the next.
         prepared: their runs, before the first call.
         store: will hold them.
         options: by which all run; `until_decided` says when that is enough.
@@ -35,7 +35,7 @@ def watch_sides(
     ]
     pairs = [
         WatchedPair(
-            baseline=0,
+            baseline=number - 1 if wish.rule == "search" else 0,
             candidate=number,
             policy=suites[number].gate,
             options=look_options(suites[number], sides[number].workspace, options),
@@ -47,5 +47,5 @@ def watch_sides(
     ]
     last = prepared[-1].plan
     seed = look_seed([suite.fingerprint for suite in suites], last.samples, last.draw)
-    watch = Watch(watched, pairs, seed=seed, rule=wish.rule)
+    watch = Watch(watched, pairs, seed=seed, rule=wish.rule, metric=wish.metric)
     return [watch.side(number) for number in range(len(sides))]
