@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks import processes
 from benchmarks.table import Row
 from retest import compare
 from retest.domain.case import Case
@@ -63,7 +63,8 @@ def measure(folder: Path, fewer: int) -> Iterator[Row]:
             for side in (0, 1):
                 asyncio.run(_store_side(store, design, side))
         goal = "2 s" if design in small else "10 s"
-        yield Row(what=design.title, measured=f"{_median_s(path):.2f} s", goal=goal)
+        used = _median_use(path)
+        yield Row(what=design.title, measured=f"{used.cpu_s:.2f} s CPU, {used.wall_s:.2f} s", goal=goal)
 
 
 def _verdict_row(cases: int, drop: float) -> Row:
@@ -84,14 +85,9 @@ def _verdict_row(cases: int, drop: float) -> Row:
     return Row(what=what, measured=f"{statistics.median(taken):.3f} s", goal="0.5 s")
 
 
-def _median_s(path: Path) -> float:
-    taken = []
-    for _ in range(_ROUNDS):
-        start = time.perf_counter()
-        command = [sys.executable, "-m", "retest", "diff", "--store", str(path)]
-        subprocess.run(command, check=True, capture_output=True, cwd=path.parent)
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
+def _median_use(path: Path) -> processes.Used:
+    command = [sys.executable, "-m", "retest", "diff", "--store", str(path)]
+    return processes.median([processes.run(command, path.parent) for _ in range(_ROUNDS)])
 
 
 async def _store_side(store: Store, design: Design, side: int) -> None:

@@ -13,6 +13,7 @@ from retest.report.verdict_text import (
     by_urgency,
     headline,
     ordered_reasons,
+    prompt_line,
     prompt_path,
     reason_text,
 )
@@ -56,7 +57,9 @@ def _annotation(level: str, report: GateReport, reason: GateReason) -> str:
 
 
 def _place(report: GateReport, arm: str | None) -> dict[str, str]:
-    return {"file": prompt_path(report, arm), "line": "1", "title": f"retest: {OUTCOME_WORDS[report.outcome]}"}
+    path = prompt_path(report, arm)
+    line = str(prompt_line(report, path))
+    return {"file": path, "line": line, "title": f"retest: {OUTCOME_WORDS[report.outcome]}"}
 
 
 def _command(level: str, properties: dict[str, str], message: str) -> str:

@@ -11,7 +11,7 @@ from retest.domain.json_value import content_hash
 from retest.report.escape import visible
 from retest.report.json_report import dump_json
 from retest.report.markdown_text import clip
-from retest.report.verdict_text import blocks, headline, prompt_path, reason_text
+from retest.report.verdict_text import blocks, headline, prompt_line, prompt_path, reason_text
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _HOME = "https://github.com/retest-dev/retest"
@@ -60,8 +60,8 @@ def sarif_document(reports: Sequence[GateReport]) -> dict[str, object]:
 def _results(report: GateReport) -> Iterator[dict[str, object]]:
     yield from (_result(report, reason) for reason in report.reasons)
     if report.outcome != "passed" and not any(blocks(reason) for reason in report.reasons):
-        place = prompt_path(report, None)
-        yield _entry("gate", f"{report.suite}: {headline(report)}", place, content_hash([report.suite, "gate"]))
+        message = f"{report.suite}: {headline(report)}"
+        yield _entry("gate", message, _region(report, None), content_hash([report.suite, "gate"]))
 
 
 def _result(report: GateReport, reason: GateReason) -> dict[str, object]:
@@ -69,15 +69,19 @@ def _result(report: GateReport, reason: GateReason) -> dict[str, object]:
     identity = content_hash([report.suite, reason.kind, reason.arm, reason.metric, reason.case_id])
     arm = "" if reason.arm is None else f"{reason.arm}: "
     message = f"{report.suite}: {arm}{reason_text(report, reason)}"
-    entry = _entry(rule, message, prompt_path(report, reason.arm), identity)
+    entry = _entry(rule, message, _region(report, reason.arm), identity)
     if reason.waived_by is not None:
         justification = visible(reason.waived_by)
         return entry | {"suppressions": [{"kind": "external", "justification": justification}]}
     return entry if blocks(reason) else entry | {"level": "note"}
 
 
-def _entry(rule: str, message: str, path: str, identity: str) -> dict[str, object]:
-    location = {"artifactLocation": {"uri": file_uri(path)}, "region": {"startLine": 1}}
+def _region(report: GateReport, arm: str | None) -> dict[str, object]:
+    path = prompt_path(report, arm)
+    return {"artifactLocation": {"uri": file_uri(path)}, "region": {"startLine": prompt_line(report, path)}}
+
+
+def _entry(rule: str, message: str, location: dict[str, object], identity: str) -> dict[str, object]:
     return {
         "ruleId": rule,
         "level": "error",

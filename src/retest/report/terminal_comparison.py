@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from retest.domain.comparison import ArmComparison, MetricComparison
+from retest.domain.comparison import ArmComparison, Difference, MetricComparison
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_interval, format_p, format_signed, format_value
 from retest.report.terminal_pairwise import pairwise_notes
 from retest.report.terminal_table import FittedTable
 from retest.report.verdict_text import drift_text
 
+_HASH = re.compile(r"\b[0-9a-f]{32,}\b")
 VERDICT_STYLE = {
     "regressed": "bold red",
     "improved": "bold green",
@@ -40,6 +42,17 @@ def comparison_head(comparison: ArmComparison) -> Text:
     if comparison.candidate == comparison.baseline:
         return Text(one_line(comparison.candidate), "bold")
     return Text.assemble((one_line(comparison.candidate), "bold"), " against ", (one_line(comparison.baseline), "bold"))
+
+
+def difference_text(difference: Difference, most: int = 120) -> str:
+    """Return what differs between two sides on one line, hashes and long values shortened."""
+    before, after = (_short(value, most) for value in (difference.before, difference.after))
+    return f"{one_line(difference.what)}: {before} → {after}"
+
+
+def _short(value: str, most: int) -> str:
+    text = _HASH.sub(lambda match: f"{match.group()[:12]}…", one_line(value))
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def verdict_line(comparisons: Sequence[ArmComparison]) -> Text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import unified_diff
@@ -35,13 +34,18 @@ from retest.report.numbers import (
     format_value,
     plural,
 )
-from retest.report.terminal_comparison import comparison_head, verdict_line, verdict_notes, verdict_table
+from retest.report.terminal_comparison import (
+    comparison_head,
+    difference_text,
+    verdict_line,
+    verdict_notes,
+    verdict_table,
+)
 from retest.report.terminal_figures import change_table
 from retest.report.terminal_pairwise import pairwise_notes
 from retest.report.terminal_table import FittedTable
 from retest.report.word_diff import Piece, diff_words
 
-_HASH = re.compile(r"\b[0-9a-f]{32,}\b")
 _IDS = 6  # case ids named in one line
 _PROMPT_LINES = 40
 _SLICES = 12  # half a screen
@@ -90,13 +94,8 @@ def _run_line(role: str, run: ComparedRun, age_days: float | None) -> Text:
 
 def _difference_line(difference: Difference) -> Text:
     text = Text("differs: ", "red" if difference.blocking else "cyan")
-    text.append(f"{one_line(difference.what)}: {_short(difference.before)} → {_short(difference.after)}")
+    text.append(difference_text(difference))
     return text
-
-
-def _short(value: str) -> str:
-    text = _HASH.sub(lambda match: f"{match.group()[:12]}…", one_line(value))
-    return text if len(text) <= 120 else f"{text[:120]}…"  # noqa: PLR2004 - a line and a half
 
 
 def _prompt_diff(prompt: PromptChange, *, verbose: bool) -> list[RenderableType]:

@@ -14,7 +14,7 @@ from retest.domain.gate import GateReason, GateReport, Outcome, Waiver
 from retest.report.decided_text import decided_lines, run_decision
 from retest.report.escape import one_line
 from retest.report.numbers import plural
-from retest.report.terminal_comparison import comparison_head, verdict_notes, verdict_table
+from retest.report.terminal_comparison import comparison_head, difference_text, verdict_notes, verdict_table
 from retest.report.terminal_pairwise import pairwise_notes
 
 _WORDS: dict[Outcome, tuple[str, str]] = {
@@ -26,6 +26,7 @@ _WORDS: dict[Outcome, tuple[str, str]] = {
     "interrupted": ("INTERRUPTED", "bold yellow"),
 }
 _SHOWN = 8  # reasons and case ids without --verbose
+_VALUE = 60  # characters of what differs
 
 
 def gate_report(report: GateReport, *, verbose: bool = False) -> RenderableType:
@@ -76,10 +77,7 @@ def _age(comparison: RunComparison | None) -> str:
 def _arm_block(arm: ArmComparison, reasons: Sequence[GateReason]) -> list[RenderableType]:
     head = comparison_head(arm)
     head.append(f"  {plural(arm.n_cases, 'case')} in common", "dim")
-    differences = [
-        Text(f"differs: {one_line(item.what)}: {_short(item.before)} → {_short(item.after)}", "cyan")
-        for item in arm.differences
-    ]
+    differences = [Text(f"differs: {difference_text(item, _VALUE)}", "cyan") for item in arm.differences]
     notes = [Text(f"note: {one_line(note)}", "yellow") for note in arm.notes]
     said = [*verdict_notes(_unsaid(arm, reasons)), *pairwise_notes(arm.pairwise)]
     return [head, *differences, verdict_table(arm.metrics), *said, *notes]
@@ -92,11 +90,6 @@ def _unsaid(arm: ArmComparison, reasons: Sequence[GateReason]) -> list[MetricCom
         replace(metric, mde=None) if metric.verdict == "inconclusive" and metric.metric in below else metric
         for metric in arm.metrics
     ]
-
-
-def _short(value: str) -> str:
-    text = one_line(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004 - a line
 
 
 def _reason_lines(reasons: Sequence[GateReason], *, verbose: bool) -> Iterator[Text]:

@@ -211,6 +211,17 @@ def prompt_path(report: GateReport, arm: str | None) -> str:
     return next((known.prompt_path for known in named if known.prompt_path is not None), report.suite_path)
 
 
+def prompt_line(report: GateReport, path: str) -> int:
+    """Return the line of the file to point at: the first that differs from the baseline's prompt, else the first."""
+    prompts = () if report.comparison is None else report.comparison.prompts
+    change = next((prompt for prompt in prompts if prompt.after_path == path), None)
+    if change is None:
+        return 1
+    before, after = change.before.splitlines(), change.after.splitlines()
+    differing = (number for number, (old, new) in enumerate(zip(before, after, strict=False), start=1) if old != new)
+    return min(next(differing, len(before) + 1), max(len(after), 1))
+
+
 def age_text(days: float) -> str:
     """Return an age in the unit a person would use."""
     if days >= 1:

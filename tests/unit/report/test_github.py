@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from retest.domain.comparison import PromptChange
 from retest.domain.gate import GateReport
 from retest.report.github import GitHubReporter, escape_data, escape_property
 from support import gate_reports as reports
@@ -21,6 +22,26 @@ def test_a_regression_is_an_error_at_the_prompt() -> None:
     command, message = line.rsplit("::", 1)
     assert command == "::error file=prompts/intent.md,line=1,title=retest%3A failed"
     assert message == "support/ja: intent/local: exact_match regressed by 12.0 points [-18.0, -6.0]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ("a\nb\nc\n", "a\nB\nc\n", 2),
+        ("a\nb\n", "a\nb\nc\n", 3),
+        ("a\nb\n", "a\n", 1),
+        ("a\n", "", 1),
+        ("件\n今\n", "件\n前\n", 2),
+    ],
+)
+def test_a_changed_prompt_is_pointed_at_where_it_changed(before: str, after: str, line: int) -> None:
+    """A reviewer sees the annotation beside the edit, or at the last line where the end was cut off."""
+    report = reports.regressed()
+    assert report.comparison is not None
+    change = PromptChange(name="intent", before=before, after=after, after_path="prompts/intent.md")
+    other = replace(change, after_path="prompts/other.md", before="x", after="y")
+    changed = replace(report, comparison=replace(report.comparison, prompts=(other, change)))
+    assert lines(changed)[0].startswith(f"::error file=prompts/intent.md,line={line},")
 
 
 def test_without_a_prompt_file_the_suite_is_named() -> None:
