@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -124,3 +125,43 @@ def test_a_single_case_sees_nothing(project: Project) -> None:
     result = project.run("plan", "--detect", "5pt")
     assert result.code == 0, result.err
     assert "none" in result.out
+
+
+JUDGED: dict[str, Any] = {
+    "metrics": ["exact_match", {"metric": "judge_grade", "judge": "grader", "judge_samples": 3}],
+    "judges": [{"name": "grader", "provider": "openai", "model": "grader-1", "base_url": "http://127.0.0.1:9/v1"}],
+}
+
+
+def test_calls_of_judges_are_counted_apart(project: Project) -> None:
+    """Three votes on each of twenty samples; at an unknown price the cost is unknown, and a gate asks again."""
+    project.write_cases(10)
+    project.write_suite(samples=2, **JUDGED)
+    done = project.run("plan")
+    assert "judges, on top: at most 60 calls" in text(done.out), done.out + done.err
+    assert "cost unknown" in done.out
+    assert "both sides judged again" in text(done.out)
+    judging = project.run("plan", "--json").json["judging"]
+    assert (judging["calls"], judging["cost_usd"]) == (60, None)
+    assert judging["tokens"] > 60 * 150
+
+
+def test_imagined_cases_are_judged_too(project: Project) -> None:
+    """Twice the cases, twice the calls of judges."""
+    project.write_cases(10)
+    project.write_suite(samples=2, **JUDGED)
+    assert project.run("plan", "--json", "--cases", "20").json["judging"]["calls"] == 120
+
+
+def test_a_targets_own_price_is_what_its_calls_cost(project: Project) -> None:
+    """No list knows the model: the suite says what it costs, and a budget in dollars is taken."""
+    project.write_cases(10)
+    price = {"input": 1.0, "output": 1000.0}
+    server = {"provider": "openai", "base_url": "http://127.0.0.1:9/v1", "price": price}
+    target = {"name": "small", "model": "in-house", "params": {"max_tokens": 100}, **server}
+    judges = [{**JUDGED["judges"][0], "price": price}]
+    project.write_suite(targets=[target], metrics=JUDGED["metrics"], judges=judges)
+    plan = project.run("plan", "--json").json
+    assert plan["now"]["cost_usd"] == pytest.approx(10 * 100 * 1000 / 1e6, rel=0.05)
+    assert plan["judging"]["cost_usd"] > 30 * 150 * 1000 / 1e6
+    assert project.run("run", "--dry-run", "--max-cost", "5").code == 0

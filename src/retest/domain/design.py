@@ -96,6 +96,7 @@ class SuiteDesign:
         anew: what one whole run takes whose prompt, model or parameters have changed.
         reference: the run or file that the variances are from, None where there is none.
         baseline_samples: samples a case of the baseline; None where there is no baseline yet.
+        judging: calls of judges on all samples planned, if none of them is in the ledger; None where nothing is judged.
     """
 
     suite: str
@@ -116,3 +117,4 @@ class SuiteDesign:
     power: float
     metrics: tuple[MetricDesign, ...]
     notes: tuple[str, ...] = ()
+    judging: Price | None = None

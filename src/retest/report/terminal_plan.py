@@ -34,6 +34,10 @@ def _head(plan: SuiteDesign) -> Iterator[Text]:
         yield Text(f"the dataset has {plural(plan.existing_cases, 'case')}; the others are imagined", "yellow")
     yield Text(f"as it is now:         {_price(plan.now)}, {format_count(plan.in_ledger)} in the ledger")
     yield Text(f"with another prompt:  {_price(plan.anew)}")
+    if plan.judging is not None:
+        cost = "cost unknown" if plan.judging.cost_usd is None else format_cost(plan.judging.cost_usd)
+        most = f"at most {plural(plan.judging.calls, 'call')}"
+        yield Text(f"judges, on top:       {most}, about {format_count(plan.judging.tokens)} tokens, {cost}")
     yield Text(_against(plan), "dim")
 
 

@@ -77,6 +77,12 @@ class PriceTable:
         return PriceTable(prices={**self.prices, **other.prices}, as_of=self.as_of)
 
 
+def target_price(options: Mapping[str, object], model: str | None, prices: PriceTable) -> Price | None:
+    """Return what a target's calls cost: its own option `price`, else what is listed of its model; None if unknown."""
+    own = options.get("price")
+    return prices.price(model) if own is None else Price.model_validate(own)
+
+
 def load_prices(path: Path | None = None) -> PriceTable:
     """Return the table of a user's file alone (see `PriceTable.extended`); without a path, the packaged table.
 

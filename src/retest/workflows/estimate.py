@@ -13,7 +13,7 @@ from retest.errors import NothingToJudgeError, Problem, UsageError
 from retest.runner.plan import PlannedCall, RunPlan
 from retest.runner.stopping import StopSignal
 from retest.store.base import Ledger
-from retest.targets.prices import PriceTable
+from retest.targets.prices import Price, PriceTable, target_price
 
 _CHUNK = 1000
 _ASSUMED_OUTPUT_TOKENS = 256  # where the prompt sets no max_tokens
@@ -135,11 +135,22 @@ def _price(estimate: PlanEstimate, arms: Sequence[Arm], prices: PriceTable, paid
     for arm, counted, costs in zip(arms, estimate.arms, paid, strict=True):
         if not costs:
             continue
-        usage = Usage(input_tokens=counted.input_tokens, output_tokens=counted.output_tokens)
-        cost = prices.cost(usage, arm.model)
+        price = target_price(arm.target.options, arm.model, prices)
+        cost = None if price is None else _cost(price, counted)
         if cost is None:
             estimate.unpriced_arms.append(arm.name)
         else:
             total += cost
             estimate.call_usd = max(estimate.call_usd, cost / counted.calls if counted.calls else 0.0)
     estimate.cost_usd = None if estimate.unpriced_arms else total
+
+
+def _cost(price: Price, counted: ArmEstimate) -> float | None:
+    """Return what an arm's calls cost, each like the average one: a price may end at some length of a prompt."""
+    calls = max(counted.calls, 1)
+    average = Usage(input_tokens=-(-counted.input_tokens // calls), output_tokens=-(-counted.output_tokens // calls))
+    one = price.cost(average)
+    if one is None:
+        return None
+    whole = price.cost(Usage(input_tokens=counted.input_tokens, output_tokens=counted.output_tokens))
+    return one * calls if whole is None else whole

@@ -12,7 +12,7 @@ from retest.metrics.base import Metric
 from retest.metrics.judge.base import DefinedJudge, JudgeMetric
 from retest.metrics.judge.pairwise import PairwiseJudge
 from retest.metrics.judge.prompt import instruction_text
-from retest.targets.prices import PriceTable
+from retest.targets.prices import PriceTable, target_price
 from retest.targets.registry import providers
 from retest.workflows.estimate import PlanEstimate, count_tokens
 
@@ -81,4 +81,5 @@ def _shown_tokens(plan: PlanEstimate) -> int:
 def _price(judge: JudgeSpec, usage: Usage, prices: PriceTable) -> float | None:
     if not providers()[judge.target.provider].info.paid:
         return 0.0
-    return prices.cost(usage, judge.target.model)
+    price = target_price(judge.target.options, judge.target.model, prices)
+    return None if price is None else price.cost(usage)

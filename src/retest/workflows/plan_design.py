@@ -33,6 +33,7 @@ from retest.store.base import Ledger
 from retest.targets.registry import providers
 from retest.workflows.baseline import SuitePlace, find_baseline
 from retest.workflows.estimate import PlanEstimate, estimate_plan
+from retest.workflows.judge_estimate import JudgingEstimate, estimate_judging
 from retest.workflows.read_scores import read_run_scores
 from retest.workflows.run import PreparedRun, RunOptions, SuiteRun
 from retest.workflows.workspace import Workspace
@@ -92,7 +93,8 @@ async def plan_design(suite: Suite, wish: DesignWish, workspace: Workspace) -> S
             prepared = await SuiteRun(suite, options, workspace, ignore_events).prepare(stack, store, stop)
             whole = await _estimate_anew(suite, prepared, workspace, stop)
             reference = _find_reference(store, suite, workspace)
-            return _Planner(suite, wish, prepared, whole, reference).design(existing)
+            judging = estimate_judging(prepared.metrics, whole, workspace.prices())
+            return _Planner(suite, wish, prepared, whole, reference).design(existing, judging)
 
 
 class _NothingPaid:
@@ -164,7 +166,7 @@ class _Planner:
         self._clustered = numbers is not None
         self._deff = 1.0 if numbers is None else len(selected) / (int(numbers.max()) + 1)
 
-    def design(self, existing: int) -> SuiteDesign:
+    def design(self, existing: int, judging: JudgingEstimate) -> SuiteDesign:
         ready, estimate, suite = self._prepared.ready, self._prepared.estimate, self._suite
         extra = max(0, self._cases - self._whole.cases) * self._samples * len(suite.arms)
         metrics = tuple(self._metric_designs())
@@ -186,8 +188,24 @@ class _Planner:
             alpha=suite.gate.alpha,
             power=POWER,
             metrics=metrics,
-            notes=tuple(self._notes(metrics)),
+            notes=(*self._notes(metrics), *self._judging_notes(judging)),
+            judging=self._judging(judging, extra),
         )
+
+    def _judging(self, judging: JudgingEstimate, extra: int) -> Price | None:
+        """Return what judging every planned sample takes at most, imagined cases like the others."""
+        if not judging.calls:
+            return None
+        share = 1 + extra / max(self._whole.planned, 1)
+        return Price(
+            calls=round(judging.calls * share),
+            tokens=round(judging.tokens * share),
+            cost_usd=None if judging.cost_usd is None else judging.cost_usd * share,
+        )
+
+    def _judging_notes(self, judging: JudgingEstimate) -> Iterator[str]:
+        if judging.calls and self._suite.gate.judge_again:
+            yield "a gate has both sides judged again in one session: about as many calls of judges for each side more"
 
     def _price(self, estimate: PlanEstimate, extra: int) -> Price:
         """Return what an estimate takes, with `extra` calls like the average one of the whole plan."""
