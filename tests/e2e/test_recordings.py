@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from math import comb
 from typing import Any
 
 import pytest
@@ -92,6 +93,36 @@ def test_game_of_24_solve_rates_equal_the_labels(project: Project) -> None:
     for arm in ("io", "cot"):
         ours = done.json["arms"][f"recorded/{arm}"]["metrics"]["solved"]["mean"]
         assert ours == pytest.approx(sum(labels[arm]) / len(labels[arm]), abs=1e-12)
+
+
+def test_tau_bench_pass_hat_k_is_reproduced(project: Project) -> None:
+    """pass^1..4 of gpt-4o on tau-bench's airline tasks, 4 trials each, come out of the aggregate pass^k.
+
+    The recording holds 25 of the 50 tasks. On all of them the authors publish .420, .273, .220 and .200; on these the
+    definition (Yao et al. 2024: the mean of C(solved, k) / C(4, k)) gives .310, .193, .170 and .160.
+    """
+    solved: dict[str, list[bool]] = defaultdict(list)
+    for row in rows("tau_airline", "outputs.jsonl"):
+        solved[row["case_id"]].append(row["label"])
+    # The reward is that of a simulated airline, which no metric can compute again: the recorded label is the answer.
+    labelled = [
+        {**row, "output": "solved" if row["label"] else "failed"} for row in rows("tau_airline", "outputs.jsonl")
+    ]
+    outputs = project.write_rows("labels.jsonl", labelled)
+    metrics = [
+        {"metric": "contains", "name": f"pass_{k}", "values": "solved", "aggregate": f"pass^{k}"} for k in (1, 2, 3, 4)
+    ]
+    suite = replay_suite(project, "tau_airline", variants={"gpt-4o": "gpt-4o"}, samples=4, metrics=metrics)
+    text = (
+        (project.root / suite).read_text("utf-8").replace(str(recorded("tau_airline", "outputs.jsonl")), str(outputs))
+    )
+    project.write(suite, text)
+    done = project.run("run", suite, "--json")
+    assert done.code == 0, done.err
+    found = [done.json["metrics"][f"pass_{k}"]["mean"] for k in (1, 2, 3, 4)]
+    defined = [sum(comb(sum(each), k) / comb(4, k) for each in solved.values()) / 25 for k in (1, 2, 3, 4)]
+    assert found == pytest.approx(defined, abs=1e-12)
+    assert [round(value, 3) for value in found] == [0.310, 0.193, 0.170, 0.160]
 
 
 def test_the_language_metric_sees_mgsm_answers_leave_japanese(project: Project) -> None:
