@@ -78,6 +78,7 @@ def _page(store: Store, names: tuple[str | None, str | None], wish: DiffWish, wo
     from retest.workflows.diff import DiffOptions
     from retest.workflows.find_runs import find_run
     from retest.workflows.find_sides import find_sides
+    from retest.workflows.pairwise_sides import PairwiseOnDemand
     from retest.workflows.report_page import Around, comparison_page, run_page
 
     around = Around(cwd=workspace.cwd, now=workspace.clock())
@@ -85,7 +86,8 @@ def _page(store: Store, names: tuple[str | None, str | None], wish: DiffWish, wo
         return run_page(store, find_run(store, names[0]), around)
     sides = find_sides(store, *names, workspace.cwd)
     run_code = workspace.untrusted is None
-    options = DiffOptions(arms=wish.arms, metrics=tuple(wish.metrics or ()), run_code=run_code)
+    asker = PairwiseOnDemand(workspace, offline=True)  # what is paid for is shown; a report asks nobody
+    options = DiffOptions(arms=wish.arms, metrics=tuple(wish.metrics or ()), pairwise=asker, run_code=run_code)
     return comparison_page(sides.baseline, sides.candidate, options, around)
 
 

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from retest.domain.case import Case
 from retest.domain.comparison import ArmComparison, CaseChange, MetricComparison, RunComparison
+from retest.domain.pairwise import PairwiseRanking
 from retest.domain.prompt import Message
 from retest.domain.run import Run, RunArm
 from retest.domain.sample import CallOutcome, ScoreOutcome
@@ -187,6 +188,7 @@ class ReportPage:
         arms: of the candidate.
         pairs: what is shown beside each other; the first is what most people look at.
         left_out: cases that have a row but no page, for the sake of the file's size.
+        rankings: of more than two arms that a pairwise judge compared.
     """
 
     suite: str
@@ -200,3 +202,4 @@ class ReportPage:
     notes: tuple[str, ...] = ()
     details: CaseDetails = no_details
     left_out: int = 0
+    rankings: tuple[PairwiseRanking, ...] = ()

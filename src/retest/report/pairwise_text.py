@@ -27,6 +27,11 @@ def pairwise_lines(result: PairwiseResult) -> Iterator[PairwiseLine]:
         shares = f"win {_share(result.win)}, tie {_share(result.tie)}, loss {_share(result.loss)}"
         yield PairwiseLine(text=f"{shares} {of}")
         yield from _order(result)
+    yield from pairwise_remarks(result)
+
+
+def pairwise_remarks(result: PairwiseResult) -> Iterator[PairwiseLine]:
+    """Yield what is missing, and what the judging took: all that the figures themselves do not say."""
     if result.missing:
         why = f": {result.failures[0]}" if result.failures else ""
         count = plural(result.missing, "pair has", "pairs have")
@@ -49,8 +54,13 @@ def _order(result: PairwiseResult) -> Iterator[PairwiseLine]:
         return
     flips = f"the two orders disagree in {_share(result.flip_rate)} (each flip is a tie)"
     first = f"the answer shown first wins {_share(result.first_share)}, p {format_p(result.position_p)}"
-    doubtful = result.flip_rate.value > _MANY_FLIPS or result.position_p < _UNSURE
-    yield PairwiseLine(text=f"{flips}; {first}", doubtful=doubtful)
+    yield PairwiseLine(text=f"{flips}; {first}", doubtful=is_doubtful(result))
+
+
+def is_doubtful(result: PairwiseResult) -> bool:
+    """Return whether the order decided more than it should."""
+    flips = result.flip_rate.value
+    return flips is not None and (flips > _MANY_FLIPS or result.position_p < _UNSURE)
 
 
 def _share(share: Share) -> str:

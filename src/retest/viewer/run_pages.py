@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import quote, unquote
 
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from retest.report.numbers import format_count, format_value
 from retest.store.records import RunFilter, SampleFilter, SearchFilter, parse_metric_condition
 from retest.viewer.reviewing import default_reviewer, review_panel, with_reviews
 from retest.viewer.site import Site, link, number
+from retest.workflows.run_pairwise import rank_run, stored_pairs
 from retest.workflows.view_run import (
     CaseWish,
     find_neighbours,
@@ -76,7 +78,7 @@ class RunPages:
         """Show what a run adds up to; while it runs, how far it is."""
         run = self._run(request)
         progress = read_progress(self._site.store, run) if not run.summary else None
-        page = run_overview(run, self._site.workspace.clock())
+        page = replace(run_overview(run, self._site.workspace.clock()), rankings=rank_run(run, stored_pairs(run)))
         return self._site.page(
             request, "run.html", run=run, page=page, progress=progress, value=format_value, pair_links=_pair_links(run)
         )

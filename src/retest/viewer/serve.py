@@ -19,6 +19,7 @@ from retest.viewer.app import build_app
 from retest.viewer.guard import Gatekeeper, is_loopback
 from retest.viewer.review_desk import StoredDesk
 from retest.viewer.site import Site
+from retest.workflows.pairwise_sides import PairwiseOnDemand
 from retest.workflows.view_compare import Comparisons
 from retest.workflows.workspace import Workspace
 
@@ -52,7 +53,13 @@ def serve(store: Store, workspace: Workspace, options: ServeOptions, tell: Calla
     sys.setswitchinterval(_SWITCH_S)
     listening = _listen(options)
     gatekeeper = make_gatekeeper(options)
-    comparisons = Comparisons(store, workspace.cwd, workspace.clock, run_code=workspace.untrusted is None)
+    comparisons = Comparisons(
+        store,
+        workspace.cwd,
+        workspace.clock,
+        run_code=workspace.untrusted is None,
+        pairwise=PairwiseOnDemand(workspace, offline=True),  # what is paid for is shown; a page asks nobody
+    )
     site = Site(
         store=store,
         workspace=workspace,

@@ -79,7 +79,7 @@ def _with_summaries(page: ReportPage, summary: RunSummary, arms: Mapping[str, Ar
         )
         for pair in page.pairs
     )
-    return replace(page, pairs=pairs, limits=summary.limits, notes=summary.notes)
+    return replace(page, pairs=pairs, limits=summary.limits, notes=summary.notes, rankings=summary.rankings)
 
 
 def _with_summary(panel: MetricPanel, arm: ArmSummary | None) -> MetricPanel:

@@ -19,6 +19,7 @@ from retest.workflows.diff import DiffOptions, Side, diff_runs, stored_side
 from retest.workflows.page_details import PREVIEW, preview_case, stored_case_side
 from retest.workflows.page_pairs import case_entry
 from retest.workflows.page_values import changed_states
+from retest.workflows.pairwise_sides import PairwiseAsker
 from retest.workflows.report_page import ALL_CASES, Around, compared_page, compared_pair
 from retest.workflows.view_run import PAGE, CaseWish, EntryPage, beside
 
@@ -51,8 +52,17 @@ class Compared:
 class Comparisons:
     """The comparisons that were asked for lately; one is computed at a time."""
 
-    def __init__(self, store: Store, cwd: Path, clock: Callable[[], datetime], *, run_code: bool = True) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cwd: Path,
+        clock: Callable[[], datetime],
+        *,
+        run_code: bool = True,
+        pairwise: PairwiseAsker | None = None,
+    ) -> None:
         self._store, self._cwd, self._clock, self._run_code = store, cwd, clock, run_code
+        self._pairwise = pairwise
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compare")
         self._lock = threading.Lock()
         self._known: OrderedDict[CompareKey, Future[Compared]] = OrderedDict()
@@ -80,7 +90,7 @@ class Comparisons:
     def _compare(self, baseline: Run, candidate: Run, arms: tuple[str, str] | None) -> Compared:
         around = Around(cwd=self._cwd, now=self._clock())
         before, after = stored_side(self._store, baseline), stored_side(self._store, candidate)
-        options = DiffOptions(arms=arms, limit=ALL_CASES, answers=0, run_code=self._run_code)
+        options = DiffOptions(arms=arms, limit=ALL_CASES, answers=0, run_code=self._run_code, pairwise=self._pairwise)
         comparison = diff_runs(before, after, options, cwd=around.cwd, now=around.now)
         page = compared_page(before, after, comparison, around)
         ids = self._store.case_pages(candidate.run_id).ids()

@@ -82,6 +82,25 @@ def _place(value: float, reach: float) -> str:
     return f"{half + value / reach * (half - _PAD):.1f}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareBar:
+    """One part of a bar that shares make up."""
+
+    kind: str
+    x: str
+    width: str
+
+
+def share_bars(win: float | None, tie: float | None, loss: float | None) -> list[ShareBar]:
+    """Return the parts of a bar, in order; a share of nothing has no part."""
+    bars, left = [], 0.0
+    for kind, value in (("win", win), ("tie", tie), ("loss", loss)):
+        if value:
+            bars.append(ShareBar(kind=kind, x=f"{left:.1f}", width=f"{value * PLOT_WIDTH:.1f}"))
+            left += value * PLOT_WIDTH
+    return bars
+
+
 def share_width(part: float, whole: float) -> str:
     """Return how much of a bar of 100 is filled."""
     return f"{min(1.0, part / whole) * 100 if whole else 0:.1f}"

@@ -20,7 +20,7 @@ from retest.report.escape import one_line, visible
 from retest.report.html import charts, marks
 from retest.report.html.words import Words
 from retest.report.messages import message_text
-from retest.report.pairwise_text import pairwise_lines
+from retest.report.pairwise_text import is_doubtful, pairwise_remarks, rank_note
 
 ANSWER_CHARS = 20_000
 """Of an answer on a page; laying out a million characters would freeze it."""
@@ -80,7 +80,9 @@ def environment(*packages: str) -> Environment:
             "is_score": lambda score: isinstance(score, Score),
             "is_failure": lambda score: isinstance(score, MetricFailure),
             "p_value": p_value,
-            "pairwise_lines": pairwise_lines,
+            "pairwise_remarks": pairwise_remarks,
+            "is_doubtful": is_doubtful,
+            "rank_note": rank_note,
             "raw": raw_number,
             "difference": difference,
         }

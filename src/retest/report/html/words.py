@@ -1,4 +1,4 @@
-"""The words of the pages in English and Japanese. What a run itself says (reasons, notes, answers) stays as it is."""
+"""The words of the pages in English and Japanese. What targets, metrics and people say stays as it is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from importlib import resources
 from typing import Literal
 
 from markupsafe import Markup, escape
+
+from retest.report.escape import visible
+from retest.report.html.sentences import to_japanese
 
 Language = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
@@ -59,6 +62,15 @@ class Words:
     def option(self, value: str, key: str) -> Markup:
         """Return an option of a select."""
         return Markup('<option value="{}"{}>{}</option>').format(value, self.mark(key), self.text(key))
+
+    def sentence(self, text: str) -> str:
+        """Return what a verdict, gate or judge says; in English where there is no Japanese for it."""
+        japanese = to_japanese(text) if self.language == "ja" or self.by_browser else None
+        if japanese is None:
+            return text
+        if not self.by_browser:
+            return japanese
+        return Markup('<span data-ja="{}">{}</span>').format(visible(japanese), visible(text))
 
     def dictionary(self) -> Mapping[str, Mapping[str, str]]:
         """Return language -> key -> word, for the script; empty where one language was chosen."""

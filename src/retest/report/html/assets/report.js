@@ -12,6 +12,10 @@
   const translate = (scope) => {
     const table = words[language];
     if (!table) return;
+    for (const element of all("[data-ja]", scope)) {
+      element.dataset.en ??= element.textContent;
+      element.textContent = element.dataset[language === "ja" ? "ja" : "en"];
+    }
     for (const element of all("[data-t]", scope)) element.textContent = table[element.dataset.t] ?? element.textContent;
     for (const name of ["title", "placeholder", "aria-label"]) {
       for (const element of all(`[data-t-${name}]`, scope)) element.setAttribute(name, table[element.getAttribute(`data-t-${name}`)]);
