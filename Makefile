@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/.installed-tests: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -e '.[local,postgres,parquet,thai,plot]' --group dev
+	$(BIN)/python -m pip install --quiet -e '.[local,embeddings,postgres,parquet,thai,plot]' --group dev
 	touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed
@@ -28,7 +28,8 @@ demo: $(VENV)/.installed
 
 demo-live: $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e '.[local]'
-	$(BIN)/retest run evals/_live/support.yaml --concurrency 1
+	$(BIN)/retest compare prompts/intent-v1.md prompts/intent-v2.md --suite evals/_live/support.yaml \
+	  --until-decided --concurrency 1
 
 debian-packages:
 	@sh .ci/debian-packages
