@@ -64,7 +64,10 @@ def test_the_terminal_says_what_was_found(project: Project) -> None:
 
 
 def test_a_drift_between_runs_is_found_and_kept(project: Project) -> None:
-    """A model that changes from run to run has a drift; a regression that stays within it is pointed out."""
+    """A model that changes from run to run has a drift; a regression that stays within it is pointed out.
+
+    A baseline file takes the drift along to where the runs are not.
+    """
     with OpenAIServer(drifting) as server:
         write_suite(project, server.base_url)
         found = against_itself(project, "--json").json
@@ -78,6 +81,10 @@ def test_a_drift_between_runs_is_found_and_kept(project: Project) -> None:
     assert compared["drift_limit"] > abs(compared["delta"])
     shown = project.run("diff", best, worst).out
     assert "within the drift that retest aa measured" in " ".join(shown.split())
+    for run, name in ((best, "best.jsonl"), (worst, "worst.jsonl")):
+        assert project.run("baseline", "export", "--run", run, "-o", name).code == 0
+    elsewhere = project.run("diff", "best.jsonl", "worst.jsonl", "--json", "--store", "another.db").json
+    assert elsewhere["metrics"]["exact_match"]["drift_limit"] == compared["drift_limit"]
 
 
 def test_the_gate_says_that_a_regression_stays_within_the_drift(project: Project) -> None:

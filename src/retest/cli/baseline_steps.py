@@ -14,9 +14,9 @@ from retest.domain.suite import Suite
 from retest.errors import Problem, UsageError
 from retest.report.escape import one_line
 from retest.workflows.baseline import Baseline, SuitePlace, resolve_baseline
-from retest.workflows.baseline_file import baseline_path, read_baseline, read_outputs, write_baseline
+from retest.workflows.baseline_file import baseline_path, read_baseline
 from retest.workflows.find_runs import find_run
-from retest.workflows.promote import examine, promote, refuse, write_text
+from retest.workflows.promote import baseline_text, examine, promote, refuse, write_text
 from retest.workflows.waivers import read_waivers, waiver_file
 from retest.workflows.workspace import Workspace
 
@@ -161,9 +161,7 @@ def export_baseline(
         named = store.baseline(found.name)
         place = SuitePlace(suite=found.name, path=found.path, cwd=workspace.cwd)
         run = named.run if named is not None else _run_behind(resolve_baseline(store, place))
-    from retest.workflows.read_scores import read_run_scores
-
-    text = write_baseline(read_run_scores(store, run), run.run_id, read_outputs(store, run) if outputs else None)
+    text = baseline_text(store, run, outputs=outputs)
     if output == Path("-"):
         sys.stdout.write(text)
         return

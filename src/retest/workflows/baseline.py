@@ -123,7 +123,13 @@ def _from_file(store: Store, path: Path, shown: str) -> Baseline:
 
 def _of_file(store: Store, file: BaselineFile, origin: Origin, path: Path | None) -> Baseline:
     run = _local_run(store, file)
-    side = Side(scores=file.scores, store=None if run is None else store, run=run, outputs=file.outputs)
+    side = Side(
+        scores=file.scores,
+        store=None if run is None else store,
+        run=run,
+        outputs=file.outputs,
+        drifts={(drift.arm, drift.metric): drift for drift in file.drifts},
+    )
     return Baseline(side=side, origin=origin, path=path, has_outputs=bool(file.outputs))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from retest.domain.json_value import JsonValue
 from retest.domain.run import Run, RunArm, RunMetric
 from retest.domain.scores import ArmCalls, RunScores, ScoredCase
+from retest.domain.self_test import MeasuredDrift
 from retest.domain.suite import CasePasses, PassIf
 from retest.errors import Location, Problem, UsageError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from retest.store.database import Store
 
 FORMAT_VERSION = 1
-# 1: a header line, then one line for each case and arm, sorted by case and arm.
+# 1: a header line, then one line for each case and arm, sorted by case and arm. `drift` in the header may be missing.
 
 SUFFIX = ".baseline.jsonl"
 _CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( |$)")
@@ -32,10 +33,11 @@ Outputs = Mapping[tuple[str, str], Sequence[str | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineFile:
-    """What a baseline file holds: scores ready to compare, and the answers where they were exported."""
+    """What a baseline file holds: scores ready to compare, and where they were at hand the answers and the drift."""
 
     scores: RunScores
     run_id: str
+    drifts: tuple[MeasuredDrift, ...] = ()
     outputs: Outputs = field(default_factory=dict)
 
 
@@ -45,10 +47,21 @@ def baseline_path(suite_path: str) -> str:
     return str(path.with_name(path.stem + SUFFIX))
 
 
-def write_baseline(scores: RunScores, run_id: str, outputs: Outputs | None = None) -> str:
-    """Return the file's text: the same run always gives the same text, and one changed case changes one line."""
+def write_baseline(
+    scores: RunScores, run_id: str, outputs: Outputs | None = None, drifts: Iterable[MeasuredDrift] = ()
+) -> str:
+    """Return the file's text: the same run always gives the same text, and one changed case changes one line.
+
+    Args:
+        scores: of the run.
+        run_id: what it is called in the store.
+        outputs: its answers, where they are to be in the file.
+        drifts: what `retest aa` measured of the suite, for comparisons where that store is not at hand.
+    """
     lines = list(_case_lines(scores, outputs))
     header = _header(scores, run_id, len(lines))
+    rows = [_drift_row(drift) for drift in sorted(drifts, key=lambda drift: (drift.arm, drift.metric))]
+    header |= {"drift": rows} if rows else {}
     return "".join(_json_line(line) for line in (header, *lines))
 
 
@@ -70,6 +83,23 @@ def _header(scores: RunScores, run_id: str, n_lines: int) -> dict[str, Any]:
         "metrics": [dataclasses.asdict(metric) for metric in scores.metrics],
         "calls": {name: _calls(calls) for name, calls in scores.calls.items()},
     }
+
+
+def _drift_row(drift: MeasuredDrift) -> dict[str, Any]:
+    measured = None if drift.measured_at is None else drift.measured_at.isoformat()
+    return {**dataclasses.asdict(drift), "measured_at": measured}
+
+
+def _drifts(rows: Sequence[Mapping[str, Any]]) -> Iterator[MeasuredDrift]:
+    for row in rows:
+        yield MeasuredDrift(
+            arm=str(row["arm"]),
+            metric=str(row["metric"]),
+            signature=str(row["signature"]),
+            tau2=float(row["tau2"]),
+            n_runs=int(row["n_runs"]),
+            measured_at=_time(row.get("measured_at")),
+        )
 
 
 def _calls(calls: ArmCalls) -> dict[str, Any]:
@@ -172,7 +202,10 @@ class _Reader:
                 raise _broken(self._path, number, f"the line cannot be read ({error})") from error
         try:
             return BaselineFile(
-                scores=self._run_scores(), run_id=str(self._header.get("run", "")), outputs=self._outputs
+                scores=self._run_scores(),
+                run_id=str(self._header.get("run", "")),
+                outputs=self._outputs,
+                drifts=tuple(_drifts(self._header.get("drift", ()))),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _broken(self._path, 1, f"the header cannot be read ({error})") from error

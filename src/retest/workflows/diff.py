@@ -88,12 +88,14 @@ class Side:
     """One side of a comparison: its scores, and where its stored outputs are; None where only scores are known.
 
     `outputs` are answers that came with the scores, for showing: (arm, case id) -> texts in the order of the scores.
+    `drifts` came with them too: (arm, metric) -> what was measured, for where the store knows of none.
     """
 
     scores: RunScores
     store: Store | None = None
     run: Run | None = None
     outputs: Mapping[tuple[str, str], Sequence[str | None]] = field(default_factory=dict)
+    drifts: Mapping[tuple[str, str], MeasuredDrift] = field(default_factory=dict)
 
 
 def stored_side(store: Store, run: Run) -> Side:
@@ -162,7 +164,7 @@ def align_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Pa
         pairs=pairs,
         plans=plan_metrics(before, after, pairs, options.metrics),
         gate=options.gate or _stored_gate(candidate),
-        drifts=read_drifts(candidate.store, after.suite),
+        drifts=read_drifts(candidate.store, after.suite) or baseline.drifts,
         decision=judged_together(baseline, candidate),
     )
     renewed = renew_scores(

@@ -16,6 +16,7 @@ from retest.workflows.baseline import Baseline, SuitePlace, find_baseline
 from retest.workflows.baseline_file import baseline_path, read_outputs, write_baseline
 from retest.workflows.diff import stored_side
 from retest.workflows.gate import Terms, judge_run
+from retest.workflows.measured_drift import read_drifts
 from retest.workflows.read_scores import read_run_scores
 from retest.workflows.stored_gate import read_stored_gate
 from retest.workflows.workspace import Workspace
@@ -151,8 +152,14 @@ def export_run(store: Store, run: Run, path: Path, *, outputs: bool) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    text = write_baseline(read_run_scores(store, run), run.run_id, read_outputs(store, run) if outputs else None)
-    write_text(path, text)
+    write_text(path, baseline_text(store, run, outputs=outputs))
+
+
+def baseline_text(store: Store, run: Run, *, outputs: bool) -> str:
+    """Return a stored run as a baseline file, with the drift that was measured of its suite."""
+    answers = read_outputs(store, run) if outputs else None
+    drifts = read_drifts(store, run.suite).values()
+    return write_baseline(read_run_scores(store, run), run.run_id, answers, drifts)
 
 
 def write_text(path: Path, text: str) -> None:

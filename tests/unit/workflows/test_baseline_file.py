@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from retest.domain.run import RunArm, RunMetric
 from retest.domain.scores import ArmCalls, RunScores, ScoredCase
+from retest.domain.self_test import MeasuredDrift
 from retest.domain.suite import CasePasses, PassIf
 from retest.workflows.baseline_file import baseline_path, read_baseline, write_baseline
 from support.store_data import START
@@ -81,6 +82,22 @@ def test_outputs_come_back() -> None:
         ("p/b", ODD): ["x"],
     }
     assert read_baseline(write_baseline(scores(), "r1", outputs), "f").outputs == outputs
+
+
+def test_a_measured_drift_comes_back() -> None:
+    """A clone without the runs of `retest aa` knows of it; the order in which it was measured leaves no trace."""
+    drifts = [
+        MeasuredDrift(arm=name, metric="m", signature="s", tau2=0.01, n_runs=3, measured_at=START)
+        for name in ("p/b", "p/a")
+    ]
+    text = write_baseline(scores(), "r1", drifts=drifts)
+    assert read_baseline(text, "f").drifts == tuple(reversed(drifts))
+    assert text == write_baseline(scores(), "r1", drifts=reversed(drifts))
+
+
+def test_a_file_without_a_drift_has_no_word_of_it() -> None:
+    """Nothing measured leaves the file as it was."""
+    assert "drift" not in write_baseline(scores(), "r1")
 
 
 def test_one_case_and_arm_is_one_line_of_plain_text() -> None:
