@@ -33,7 +33,8 @@ from retest.runner.tally import Tally
 from retest.store.base import Ledger, LedgerEntry, RunWriter
 from retest.targets.base import Target
 
-_CHUNK = 200  # calls looked up at once: about 8 ms of rendering and hashing, well below a visible stall
+_CHUNK = 400  # calls looked up at once, for each look costs a commit
+_PORTION = 40  # calls rendered and hashed in one go: about 2 ms, in which no answer is taken in
 _BATCH = 400  # samples made durable in one transaction, at most
 _POLL_S = 0.5  # how often a key that another process is fetching is looked for
 
@@ -157,16 +158,19 @@ class Execution:
 
     async def _feed(self, calls: Iterator[PlannedCall]) -> None:
         foreign: list[PlannedCall] = []
-        while not self.stop.is_set and (chunk := list(islice(calls, _CHUNK))):
-            await self._store_context(chunk)
-            foreign += await self._feed_chunk(chunk)
+        while not self.stop.is_set and (chunk := await _portioned(calls)):
+            # Both at once, so that they share the store's attention; what is stored comes before what refers to it.
+            _, hits = await asyncio.gather(self._store_context(chunk), self._look_up(chunk))
+            foreign += await self._feed_chunk(chunk, hits)
         await self._wait_for_others(foreign)
         for _ in range(self._options.concurrency):
             await self._calls.put(None)
 
-    async def _feed_chunk(self, chunk: Sequence[PlannedCall]) -> list[PlannedCall]:
+    async def _look_up(self, chunk: Sequence[PlannedCall]) -> Mapping[str, Response]:
+        return await self._backends.ledger.lookup([call.key for call in chunk])
+
+    async def _feed_chunk(self, chunk: Sequence[PlannedCall], hits: Mapping[str, Response]) -> list[PlannedCall]:
         """Pass on what the ledger has, queue what is ours to fetch, return what others are fetching."""
-        hits = await self._backends.ledger.lookup([call.key for call in chunk])
         missing = [call for call in chunk if call.key not in hits]
         for call in chunk:
             if call.key in hits:
@@ -192,20 +196,22 @@ class Execution:
         while foreign and await self.stop.sleep(_POLL_S):
             still: list[PlannedCall] = []
             for start in range(0, len(foreign), _CHUNK):
-                still += await self._feed_chunk(foreign[start : start + _CHUNK])
+                chunk = foreign[start : start + _CHUNK]
+                still += await self._feed_chunk(chunk, await self._look_up(chunk))
             foreign = still
 
     async def _store_context(self, chunk: Sequence[PlannedCall]) -> None:
         """Store the cases and rendered messages that the chunk brings in."""
-        redactor = self._plan.redactor
+        redactor, writer = self._plan.redactor, self._backends.writer
         cases = {call.case_index: call.case for call in chunk if call.case_index > self._stored_cases}
-        if cases:
-            self._stored_cases = max(cases)
-            kept = [(index, redactor.case(case)) for index, case in cases.items()]
-            await self._backends.writer.add_cases(kept)
-            self.table.add_cases(kept)
+        kept = [(index, redactor.case(case)) for index, case in cases.items()]
         rendered = {call.messages_hash: redactor.messages(call.messages, call.case) for call in chunk}
-        await self._backends.writer.add_messages(rendered)
+        if kept:
+            self._stored_cases = max(cases)
+            self.table.add_cases(kept)
+            await asyncio.gather(writer.add_cases(kept), writer.add_messages(rendered))
+        else:
+            await writer.add_messages(rendered)
 
     # -- calling ---------------------------------------------------------------------------------------------------
 
@@ -360,6 +366,15 @@ def _to_record(item: Finished, scores: Mapping[str, object]) -> SampleRecord:
         scores=scores,  # type: ignore[arg-type] # the scorer's own rows
         ledger_hit=item.hit,
     )
+
+
+async def _portioned(calls: Iterator[PlannedCall]) -> list[PlannedCall]:
+    """Return the next calls, rendered in portions between which answers are taken in."""
+    chunk: list[PlannedCall] = []
+    while len(chunk) < _CHUNK and (portion := list(islice(calls, _PORTION))):
+        chunk += portion
+        await asyncio.sleep(0)
+    return chunk
 
 
 async def _drain(queue: asyncio.Queue[T | None], most: int) -> tuple[list[T], bool]:

@@ -57,11 +57,15 @@ class MetricCells:
 
 
 class RepeatWatch:
-    """Notices when an arm's repeats never differ; forgets everything at the first difference."""
+    """Notices when an arm's repeats never differ; forgets everything at the first difference.
 
-    def __init__(self) -> None:
+    Args:
+        repeats: whether there are any; else nothing is kept.
+    """
+
+    def __init__(self, *, repeats: bool = True) -> None:
         self._first: dict[int, int] = {}
-        self._varied = False
+        self._varied = not repeats
         self._repeated = False
 
     def add(self, case_index: int, response: Response) -> None:
@@ -134,7 +138,12 @@ class RunTable:
     ) -> None:
         names = tuple(metrics)
         self.samples = samples
-        self.arms = [ArmCells({name: _cells((kinds or {}).get(name)) for name in names}) for _ in range(arms)]
+        self.arms = [
+            ArmCells(
+                {name: _cells((kinds or {}).get(name)) for name in names}, repeats=RepeatWatch(repeats=samples > 1)
+            )
+            for _ in range(arms)
+        ]
         self.case_ids: list[str] = []
         self.clusters: list[str | None] = []
         self.tags: list[tuple[str, ...]] = []

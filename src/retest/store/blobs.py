@@ -39,12 +39,17 @@ def find_blobs(connection: sa.Connection, hashes: Iterable[str]) -> dict[str, in
 def store_blobs(database: Database, connection: sa.Connection, bodies: Mapping[str, bytes]) -> dict[str, int]:
     """Store what is not there yet; return the numbers by hash."""
     numbers = find_blobs(connection, bodies)
-    missing = sorted(bodies.keys() - numbers.keys())
-    if missing:
-        insert = database.prepare_insert(blobs, ("hash", "body"))
-        insert.run(connection, [(name, bodies[name]) for name in missing])
-        numbers.update(find_blobs(connection, missing))
-    return numbers
+    missing = {name: body for name, body in bodies.items() if name not in numbers}
+    return {**numbers, **add_blobs(database, connection, missing)}
+
+
+def add_blobs(database: Database, connection: sa.Connection, bodies: Mapping[str, bytes]) -> dict[str, int]:
+    """Store bodies that are not there, or only just now by another process; return the numbers by hash."""
+    if not bodies:
+        return {}
+    insert = database.prepare_insert(blobs, ("hash", "body"))
+    insert.run(connection, [(name, bodies[name]) for name in sorted(bodies)])
+    return find_blobs(connection, bodies)
 
 
 def read_blobs(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from retest.domain.prompt import Message
 from retest.domain.run import SampleRecord
 from retest.domain.sample import CallError, Response
 from retest.store.base import LedgerEntry
-from retest.store.blobs import blob_hash, chunked, find_blobs, store_blobs
+from retest.store.blobs import add_blobs, blob_hash, chunked, find_blobs, store_blobs
 from retest.store.engine import Database
 from retest.store.ledger import insert_responses
 from retest.store.payloads import encode_error, encode_json, encode_score, encode_text
@@ -37,6 +38,8 @@ _SAMPLE_COLUMNS = (
 )
 SCORE_COLUMNS = ("metric", "arm", "case", "sample", "value", "failure", "reason", "details")
 
+_REMEMBERED = 10_000  # messages whose numbers are kept: about 1 MB
+
 Row = tuple[Any, ...]
 
 
@@ -47,6 +50,9 @@ class StoredRunWriter:
         self._database = database
         self._writer = writer
         self._run = run
+        # Numbers of messages by hash. No text is dropped while a run is unfinished, and work that is run again after
+        # a failure stores the messages before the samples that refer to them.
+        self._messages: dict[str, int] = {}
 
     async def add_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
         """Store cases under their index in the run."""
@@ -76,12 +82,16 @@ class StoredRunWriter:
         self._database.prepare_insert(run_cases, _CASE_COLUMNS, replace=True).run(connection, rows)
 
     def _add_messages(self, connection: sa.Connection, rendered: Mapping[str, Sequence[Message]]) -> None:
-        missing = rendered.keys() - find_blobs(connection, rendered).keys()
-        store_blobs(self._database, connection, {name: encode_json(rendered[name]) for name in missing})
+        if len(self._messages) > _REMEMBERED:
+            self._messages.clear()
+        known = find_blobs(connection, rendered.keys() - self._messages.keys())
+        missing = rendered.keys() - self._messages.keys() - known.keys()
+        new = add_blobs(self._database, connection, {name: encode_json(rendered[name]) for name in missing})
+        self._messages.update(known, **new)
 
     def _append(self, connection: sa.Connection, records: Sequence[SampleRecord]) -> None:
         answers = self._response_numbers(connection, records)
-        messages = find_blobs(connection, {record.messages_hash for record in records})
+        messages = self._message_numbers(connection, {record.messages_hash for record in records})
         now_us = int(self._database.clock() * 1_000_000)
         rows = [
             (
@@ -99,6 +109,10 @@ class StoredRunWriter:
         ]
         self._database.prepare_insert(samples, _SAMPLE_COLUMNS, replace=True).run(connection, rows)
         self._write_scores(connection, records)
+
+    def _message_numbers(self, connection: sa.Connection, hashes: AbstractSet[str]) -> Mapping[str, int]:
+        unknown = hashes - self._messages.keys()
+        return {**self._messages, **find_blobs(connection, unknown)} if unknown else self._messages
 
     def _response_numbers(self, connection: sa.Connection, records: Sequence[SampleRecord]) -> dict[str, int]:
         entries = {
