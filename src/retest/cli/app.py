@@ -20,7 +20,7 @@ _PANELS: dict[str, tuple[str, ...]] = {
     "Decide": ("gate", "baseline", "compare", "bisect", "aa", "judge", "waive"),
     "Look": ("view", "diff", "show", "review", "rescore", "report", "runs", "log", "search", "export"),
     "Write": ("try_prompt", "render", "cases", "metrics", "schema"),
-    "Keep": ("promote", "tag", "delete", "gc", "doctor"),
+    "Keep": ("promote", "tag", "delete", "gc", "verify", "store", "doctor"),
 }
 
 _EPILOG = (
