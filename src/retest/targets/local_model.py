@@ -6,19 +6,22 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from retest.domain.catalog import ProviderInfo
+from retest.domain.embedding import EMBEDDINGS_API
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome
 from retest.domain.suite import TargetSpec
 from retest.errors import missing_extra
-from retest.targets.base import Request
+from retest.targets.base import Request, Target
 from retest.targets.credentials import Scrubber
+from retest.targets.local_embedding import PACKAGED_EMBEDDINGS, open_embeddings
 from retest.targets.local_weights import Weights, cache_folder, find_weights
 from retest.targets.openai_client import Endpoint, connect
+from retest.targets.openai_embedding import EmbeddingFormat
 from retest.targets.openai_format import ChatFormat
 from retest.targets.openai_target import OpenAITarget, Pricing
 from retest.targets.prices import Price
@@ -36,6 +39,12 @@ class LocalOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    api: Literal["chat", "embeddings"] = Field(
+        default="chat", description="chat completions, or embeddings (for the judge of `embedding_similarity`)"
+    )
+    pooling: Literal["mean", "cls", "last"] | None = Field(
+        default=None, description="with `api: embeddings`: how a text's vectors become one; unset: as the file says"
+    )
     path: str | None = Field(default=None, description="a GGUF file; unset: `model` names a packaged model")
     cache_dir: str | None = Field(
         default=None, description="where a packaged model is unpacked; unset: retest's folder in the user's cache"
@@ -55,6 +64,7 @@ class LocalTarget:
     def __init__(self, weights: Weights, options: LocalOptions, *, concurrency: int) -> None:
         self._weights = weights
         self._options = options
+        self._embeds = options.api == EMBEDDINGS_API
         self._concurrency = concurrency
         self._lock = asyncio.Lock()
         # The latency of a call is the model's time on it: what waits for a turn waits here, before the clock starts.
@@ -66,6 +76,7 @@ class LocalTarget:
             "weights": weights.fingerprint,
             "chat_template": _template(weights, options),
             "n_ctx": options.n_ctx,
+            **({"api": options.api, "pooling": options.pooling} if self._embeds else {}),
         }
 
     @property
@@ -128,7 +139,7 @@ class LocalTarget:
         )
         return OpenAITarget(
             connect(endpoint, Scrubber([key])),
-            ChatFormat(),
+            EmbeddingFormat() if self._embeds else ChatFormat(),
             identity=self._identity,
             pricing=Pricing(own=Price(input=0, output=0)),  # known: one's own machine charges nothing per token
             extra_body={},
@@ -162,6 +173,12 @@ def _start_server(weights: Weights, options: LocalOptions, key: str) -> Any:
     params.endpoint_slots = False
     params.warmup = False
     params.verbosity = 0
+    if options.api == EMBEDDINGS_API:
+        params.embedding = True
+        if options.pooling is not None:
+            pooling = f"LLAMA_POOLING_TYPE_{options.pooling.upper()}"
+            params.pooling_type = getattr(xllamacpp.llama_pooling_type, pooling)
+        params.n_ubatch = params.n_batch = options.n_ctx  # a text is embedded whole, in one step
     if options.threads is not None:
         params.cpuparams.n_threads = options.threads
         params.cpuparams_batch.n_threads = options.threads
@@ -172,8 +189,11 @@ def _start_server(weights: Weights, options: LocalOptions, key: str) -> Any:
     return xllamacpp.Server(params)
 
 
-def _open_local(spec: TargetSpec, context: TargetContext) -> LocalTarget:
+def _open_local(spec: TargetSpec, context: TargetContext) -> Target:
     options = LocalOptions.model_validate(dict(spec.options))
+    packaged = spec.model if options.path is None and options.api == EMBEDDINGS_API else None
+    if packaged is not None and packaged in PACKAGED_EMBEDDINGS:
+        return open_embeddings(packaged)
     if find_spec("xllamacpp") is None:
         raise missing_extra("local", "a local model")
     folder = cache_folder(options.cache_dir, spec.base_dir, context.env)

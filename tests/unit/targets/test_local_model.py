@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from retest.domain.case import Case
+from retest.domain.embedding import unpack_vectors
 from retest.domain.sample import CallError, CallOutcome, Response
 from retest.errors import MissingExtraError
 from retest.targets.base import Request, Target
 from retest.targets.local_model import PLAIN_TEMPLATE
 from retest.targets.streaming import StreamingTarget
-from support.targets import error_of, open_with
+from support.targets import error_of, make_request, open_with, response_of
 
 pytestmark = pytest.mark.local_model
 
@@ -175,6 +176,14 @@ def test_a_file_that_llama_cpp_cannot_load_stops_the_run(cache: Path, tmp_path: 
     error = error_of(open_with("local", {"path": str(broken)}))
     assert (error.kind, error.fatal) == ("target_error", True)
     assert "broken.gguf" in error.message
+
+
+def test_a_gguf_file_embeds(cache: Path) -> None:
+    """Any file that llama.cpp can read, pooled as the suite says: one vector per text, and the same text the same."""
+    options = {"cache_dir": str(cache), "n_ctx": 128, "api": "embeddings", "pooling": "mean"}
+    target = open_with("local", options, model="gemma3-270m")
+    (vector,) = unpack_vectors(response_of(target, make_request("返品できますか", model="gemma3-270m")).output)
+    assert len(vector) == 640
 
 
 def test_without_the_extra_the_install_line_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
