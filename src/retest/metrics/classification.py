@@ -110,7 +110,7 @@ class Classification(Metric[ClassificationOptions]):
         options=lambda: ClassificationOptions,
         needs_expected=True,
         binary=True,
-        group="Text",
+        group="Matching",
         figures=CLASSIFICATION,
     )
 

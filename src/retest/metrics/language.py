@@ -66,7 +66,7 @@ class Language(Metric[LanguageOptions]):
         summary="Is the answer in the expected language? (or which share of it is)",
         options=lambda: LanguageOptions,
         binary=True,
-        group="text",
+        group="Text",
     )
     Options: ClassVar[type[MetricOptions]] = LanguageOptions
 
@@ -164,7 +164,7 @@ class Refusal(Metric[RefusalOptions]):
         options=lambda: RefusalOptions,
         direction="lower",
         binary=True,
-        group="text",
+        group="Text",
     )
     Options: ClassVar[type[MetricOptions]] = RefusalOptions
 

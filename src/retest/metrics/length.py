@@ -45,7 +45,7 @@ class Length(Metric[LengthOptions]):
         high=None,
         direction="lower",
         scale="log",
-        group="text",
+        group="Text",
     )
     Options: ClassVar[type[MetricOptions]] = LengthOptions
 

@@ -35,7 +35,7 @@ class ExactMatch(TextMetric[TextOptions]):
         options=lambda: TextOptions,
         needs_expected=True,
         binary=True,
-        group="Text",
+        group="Matching",
     )
 
     def compare(self, answer: str, references: list[str]) -> Score:
@@ -97,7 +97,7 @@ def _values_info(name: str, summary: str) -> MetricInfo:
         needs_expected=True,
         instead_of_expected=("values",),
         binary=True,
-        group="Text",
+        group="Matching",
     )
 
 
@@ -137,7 +137,7 @@ class ContainsAll(_ValuesMetric[ContainsAllOptions]):
         needs_expected=True,
         instead_of_expected=("values",),
         binary=True,
-        group="Text",
+        group="Matching",
     )
 
     def __init__(self, options: ContainsAllOptions, context: MetricContext) -> None:
@@ -228,7 +228,7 @@ class Regex(Metric[RegexOptions]):
         needs_expected=True,
         instead_of_expected=("pattern",),
         binary=True,
-        group="Text",
+        group="Matching",
     )
 
     def __init__(self, options: RegexOptions, context: MetricContext) -> None:

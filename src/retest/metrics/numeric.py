@@ -63,7 +63,7 @@ class Numeric(Metric[NumericOptions]):
         options=lambda: NumericOptions,
         needs_expected=True,
         binary=True,
-        group="Text",
+        group="Matching",
     )
 
     def __init__(self, options: NumericOptions, context: MetricContext) -> None:

@@ -133,7 +133,7 @@ class Readability(Metric[ReadabilityOptions]):
         options=lambda: ReadabilityOptions,
         low=None,
         high=None,
-        group="text",
+        group="Text",
     )
     Options: ClassVar[type[MetricOptions]] = ReadabilityOptions
 

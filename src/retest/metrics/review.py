@@ -37,7 +37,7 @@ class Review(Metric[ReviewOptions]):
         options=lambda: ReviewOptions,
         low=None,
         high=None,
-        group="people",
+        group="People",
     )
     Options: ClassVar[type[MetricOptions]] = ReviewOptions
 

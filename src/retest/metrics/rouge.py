@@ -217,7 +217,7 @@ class Rouge(Metric[RougeOptions]):
         summary="Words in common with the expected text: ROUGE-1, 2, L or Lsum, in any language",
         options=lambda: RougeOptions,
         needs_expected=True,
-        group="text",
+        group="Text",
     )
     Options: ClassVar[type[MetricOptions]] = RougeOptions
 

@@ -20,7 +20,7 @@ class Similarity(TextMetric[TextOptions]):
         summary="Share of characters that need no edit to become the expected text (Levenshtein, 1 = equal)",
         options=lambda: TextOptions,
         needs_expected=True,
-        group="Text",
+        group="Matching",
     )
 
     def __init__(self, options: TextOptions, context: MetricContext) -> None:

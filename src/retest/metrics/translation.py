@@ -148,7 +148,7 @@ class Bleu(SacrebleuMetric[BleuOptions]):
         options=lambda: BleuOptions,
         needs_expected=True,
         high=_PERFECT,
-        group="text",
+        group="Text",
         figures=(_CORPUS,),
     )
     Options: ClassVar[type[MetricOptions]] = BleuOptions
@@ -237,7 +237,7 @@ class Chrf(SacrebleuMetric[ChrfOptions]):
         options=lambda: ChrfOptions,
         needs_expected=True,
         high=_PERFECT,
-        group="text",
+        group="Text",
         figures=(_CORPUS,),
     )
     Options: ClassVar[type[MetricOptions]] = ChrfOptions
@@ -276,7 +276,7 @@ class Ter(SacrebleuMetric[TerOptions]):
         needs_expected=True,
         high=None,
         direction="lower",
-        group="text",
+        group="Text",
         figures=(_TER_CORPUS,),
     )
     Options: ClassVar[type[MetricOptions]] = TerOptions

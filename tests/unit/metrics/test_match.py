@@ -211,7 +211,7 @@ def test_a_wrong_pattern_is_found_when_the_suite_is_read() -> None:
 @pytest.mark.parametrize("cls", METRICS)
 def test_every_metric_describes_itself(cls: Any) -> None:
     """A group, a summary without full stop, and options with descriptions."""
-    assert cls.info.group == "Text"
+    assert cls.info.group == "Matching"
     assert not cls.info.summary.endswith(".")
     assert all(field.description for field in cls.Options.model_fields.values())
     assert cls.info.options() is cls.Options

@@ -36,7 +36,7 @@ class EmbeddingSimilarity(JudgeMetric[EmbeddingOptions]):
             forms=("grade",),
             api="embeddings",
         ),
-        group="judges",
+        group="Text",
     )
 
     async def judge(self, sample: JudgedSample, callers: Mapping[str, Caller]) -> ScoreOutcome:

@@ -14,7 +14,7 @@ from retest.metrics.judge.base import DefinedJudge, JudgedSample
 from retest.metrics.judge.caller import Question
 from retest.metrics.judge.options import CriterionOptions, JudgeOptions, RelevanceOptions, RubricOptions
 
-_GROUP = "judges"
+_GROUP = "Judges"
 
 
 class Judge(DefinedJudge[JudgeOptions]):

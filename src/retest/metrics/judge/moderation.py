@@ -30,7 +30,7 @@ class Moderation(JudgeMetric[ModerationOptions]):
         direction="lower",
         binary=True,
         judge=JudgeInfo(definition=lambda _: "moderation", forms=("choice",), api="moderations"),
-        group="judges",
+        group="Judges",
     )
 
     def __init__(self, options: ModerationOptions, context: MetricContext) -> None:

@@ -53,7 +53,7 @@ class PairwiseJudge(JudgeMetric[JudgeOptions]):
         options=lambda: JudgeOptions,
         needs_model=True,
         judge=JudgeInfo(definition=lambda _: "pairwise", forms=("choice",)),
-        group="judges",
+        group="Judges",
     )
 
     def score(self, case: Case, response: Response) -> ScoreOutcome:
