@@ -37,7 +37,7 @@ def boundaries(information_times: Sequence[float], alpha: float = 0.05) -> Float
     return np.array(_nominal(tuple(np.minimum(times, 1.0).tolist()), alpha))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def _nominal(times: tuple[float, ...], alpha: float) -> tuple[float, ...]:
     """Follow the density of the score that has not crossed yet from look to look (Armitage, McPherson & Rowe 1969).
 
