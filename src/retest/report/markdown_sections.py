@@ -10,7 +10,16 @@ from retest.domain.gate import GateReason, GateReport, Waiver
 from retest.report.decided_text import decided_lines, run_decision
 from retest.report.escape import one_line
 from retest.report.markdown_text import bullets, escape_text, fence, figure, folded, listed, table
-from retest.report.numbers import MISSING, format_cost, format_interval, format_latency, format_p, format_signed, plural
+from retest.report.numbers import (
+    MISSING,
+    format_cost,
+    format_interval,
+    format_latency,
+    format_p,
+    format_relative,
+    format_signed,
+    plural,
+)
 from retest.report.pairwise_text import pairwise_lines
 from retest.report.verdict_text import (
     age_text,
@@ -141,7 +150,7 @@ def _tokens(count: float | None) -> str:
 def _relative(before: float | None, after: float | None) -> str:
     if before is None or after is None or before == 0:
         return MISSING
-    return f"{after / before - 1:+.1%}"
+    return format_relative(after / before - 1)
 
 
 def differences(comparison: RunComparison, shown: int) -> str | None:
@@ -202,7 +211,7 @@ def _slice(part: SliceComparison) -> tuple[str, ...]:
     name = escape_text(f"{part.kind} {part.name}", chars=_NAME)
     known = (name, escape_text(part.metric, chars=_NAME), f"{part.n_cases:,}")
     if part.scale == "log":
-        return (*known, f"{part.delta:+.1%}", MISSING)
+        return (*known, format_relative(part.delta), MISSING)
     change = format_signed(part.delta, low=scale[0], high=scale[1])
     return (*known, change, format_interval(part.low, part.high, scale=scale))
 

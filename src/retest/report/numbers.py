@@ -64,6 +64,20 @@ def format_signed(value: float | None, *, low: float | None = 0.0, high: float |
     return sign + format_value(abs(value), low=low, high=high)
 
 
+def format_relative(change: float | None) -> str:
+    """Return a relative change as per cent with its sign and one decimal, ``+0%`` where it is exactly nothing."""
+    if change is None:
+        return MISSING
+    if change == 0:
+        return "+0%"
+    return f"{'-' if change < 0 else '+'}{max(abs(change), 0.001):.1%}"
+
+
+def format_relative_interval(low: float | None, high: float | None) -> str:
+    """Return ``[low, high]`` of a relative change."""
+    return MISSING if low is None or high is None else f"[{format_relative(low)}, {format_relative(high)}]"
+
+
 def format_points(difference: float, *, signed: bool = False) -> str:
     """Return a difference of shares in percentage points with one decimal, ``0.0`` only where exact."""
     points = abs(difference) * 100

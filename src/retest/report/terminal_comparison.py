@@ -11,7 +11,15 @@ from rich.text import Text
 
 from retest.domain.comparison import ArmComparison, Difference, MetricComparison
 from retest.report.escape import one_line
-from retest.report.numbers import MISSING, format_interval, format_p, format_signed, format_value
+from retest.report.numbers import (
+    MISSING,
+    format_interval,
+    format_p,
+    format_relative,
+    format_relative_interval,
+    format_signed,
+    format_value,
+)
 from retest.report.terminal_pairwise import pairwise_notes
 from retest.report.terminal_table import FittedTable
 from retest.report.verdict_text import drift_text
@@ -102,7 +110,7 @@ def _p_cells(metric: MetricComparison, *, adjusted: bool) -> Iterator[str]:
 def format_change(metric: MetricComparison) -> str:
     """Return the change in the metric's own terms: a difference, or per cent on a log scale."""
     if metric.scale == "log":
-        return MISSING if metric.delta is None else f"{metric.delta:+.1%}"
+        return format_relative(metric.delta)
     return format_signed(metric.delta, low=metric.range_low, high=metric.range_high)
 
 
@@ -110,7 +118,7 @@ def _interval(metric: MetricComparison) -> str:
     if metric.low is None or metric.high is None:
         return MISSING
     if metric.scale == "log":
-        return f"[{metric.low:+.1%}, {metric.high:+.1%}]"
+        return format_relative_interval(metric.low, metric.high)
     return format_interval(metric.low, metric.high, scale=(metric.range_low, metric.range_high))
 
 

@@ -30,6 +30,8 @@ from retest.report.numbers import (
     format_cost,
     format_interval,
     format_latency,
+    format_relative,
+    format_relative_interval,
     format_signed,
     format_value,
     plural,
@@ -154,22 +156,24 @@ def slice_table(slices: Sequence[SliceComparison]) -> FittedTable:
     table.add("name", "slice", "metric")
     table.add("number", "cases", "before", "after", "change", "95% interval")
     for part in slices:
-        scale = (part.range_low, part.range_high)
-        relative = part.scale == "log"
+        low, high = part.range_low, part.range_high
         table.add_row(
             Text(one_line(f"{part.kind} {part.name}")),
             Text(one_line(part.metric)),
             f"{part.n_cases:,}",
-            format_value(part.baseline_mean, low=scale[0], high=scale[1]),
-            format_value(part.candidate_mean, low=scale[0], high=scale[1]),
-            f"{part.delta:+.1%}" if relative else format_signed(part.delta, low=scale[0], high=scale[1]),
-            _relative_interval(part) if relative else format_interval(part.low, part.high, scale=scale),
+            format_value(part.baseline_mean, low=low, high=high),
+            format_value(part.candidate_mean, low=low, high=high),
+            *_changes(part),
         )
     return table
 
 
-def _relative_interval(part: SliceComparison) -> str:
-    return MISSING if part.low is None or part.high is None else f"[{part.low:+.1%}, {part.high:+.1%}]"
+def _changes(part: SliceComparison) -> tuple[str, str]:
+    """Return the change and its interval, in the metric's own terms."""
+    if part.scale == "log":
+        return format_relative(part.delta), format_relative_interval(part.low, part.high)
+    low, high = part.range_low, part.range_high
+    return format_signed(part.delta, low=low, high=high), format_interval(part.low, part.high, scale=(low, high))
 
 
 def usage_table(before: Usage, after: Usage) -> FittedTable:
@@ -206,7 +210,7 @@ def _cost(usd: float | None) -> str:
 def _relative(before: float | None, after: float | None) -> str:
     if before is None or after is None or before == 0:
         return MISSING
-    return f"{after / before - 1:+.1%}"
+    return format_relative(after / before - 1)
 
 
 def _case_parts(arm: ArmComparison, *, verbose: bool) -> list[RenderableType]:

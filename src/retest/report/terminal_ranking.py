@@ -7,7 +7,13 @@ from rich.text import Text
 
 from retest.domain.ranking import RankedVersion, Ranking
 from retest.report.escape import one_line
-from retest.report.numbers import MISSING, format_interval, format_signed, format_value
+from retest.report.numbers import (
+    MISSING,
+    format_interval,
+    format_relative,
+    format_signed,
+    format_value,
+)
 from retest.report.terminal_comparison import VERDICT_STYLE
 from retest.report.terminal_table import FittedTable
 
@@ -33,7 +39,7 @@ def _cells(ranking: Ranking, version: RankedVersion) -> list[Text]:
     change = MISSING
     if version.delta is not None:
         relative = ranking.scale == "log"
-        change = f"{version.delta:+.1%}" if relative else format_signed(version.delta, low=low, high=high)
+        change = format_relative(version.delta) if relative else format_signed(version.delta, low=low, high=high)
     verdict = Text("baseline", "dim") if version.verdict is None else _verdict(version.verdict)
     return [
         Text(one_line(version.label)),

@@ -10,7 +10,15 @@ from retest.domain.gate import GateReason, GateReport, Outcome
 from retest.domain.run import RunArm
 from retest.domain.summary import LimitResult
 from retest.errors import ExitCode, worst_exit_code
-from retest.report.numbers import MISSING, format_interval, format_points, format_signed, format_value
+from retest.report.numbers import (
+    MISSING,
+    format_interval,
+    format_points,
+    format_relative,
+    format_relative_interval,
+    format_signed,
+    format_value,
+)
 
 OUTCOME_WORDS: dict[Outcome, str] = {
     "passed": "passed",
@@ -119,7 +127,7 @@ def compared_metric(report: GateReport, reason: GateReason) -> MetricComparison 
 def change_text(metric: MetricComparison) -> str:
     """Return the change in the metric's own terms: a difference, or per cent on a log scale."""
     if metric.scale == "log":
-        return MISSING if metric.delta is None else f"{metric.delta:+.1%}"
+        return format_relative(metric.delta)
     return format_signed(metric.delta, low=metric.range_low, high=metric.range_high)
 
 
@@ -128,7 +136,7 @@ def interval_text(metric: MetricComparison) -> str:
     if metric.low is None or metric.high is None:
         return MISSING
     if metric.scale == "log":
-        return f"[{metric.low:+.1%}, {metric.high:+.1%}]"
+        return format_relative_interval(metric.low, metric.high)
     return format_interval(metric.low, metric.high, scale=(metric.range_low, metric.range_high))
 
 

@@ -55,4 +55,4 @@ def log_margin(share: float) -> float:
 
 def relative_change(log_delta: float) -> float:
     """Return a difference of logarithms as a relative change: .0953 is a tenth more, .10."""
-    return math.expm1(log_delta)
+    return math.expm1(log_delta) + 0.0  # no -0.0

@@ -39,9 +39,11 @@ def visible_drops(pairs: PairedScores, units: UnitTotals, *, width: float | None
     )
 
 
-def _by_spread(units: UnitTotals, alpha: float) -> float:
-    degrees = len(units.totals) - 1
-    return float(stdtrit(degrees, 1 - alpha) + stdtrit(degrees, _POWER)) * units.standard_error()
+def _by_spread(units: UnitTotals, alpha: float) -> float | None:
+    degrees, error = len(units.totals) - 1, units.standard_error()
+    if error == 0:
+        return None  # all changed alike, or not at all: that says nothing of the next run
+    return float(stdtrit(degrees, 1 - alpha) + stdtrit(degrees, _POWER)) * error
 
 
 def _by_formula(pairs: PairedScores, units: UnitTotals, scale: tuple[float, float], *, spread: bool) -> float:

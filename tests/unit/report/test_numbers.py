@@ -9,6 +9,8 @@ from retest.report.numbers import (
     format_duration,
     format_latency,
     format_points,
+    format_relative,
+    format_relative_interval,
     format_share,
     format_signed,
     format_value,
@@ -73,3 +75,17 @@ def test_points() -> None:
 def test_a_small_cost_is_written_as_people_write_money(usd: float, text: str) -> None:
     """Without an exponent, at two digits that count."""
     assert format_cost(usd) == text
+
+
+def test_relative_changes_are_nothing_only_where_exact() -> None:
+    """A change too small for a decimal keeps its sign; no sign of a zero is kept."""
+    assert [format_relative(x) for x in (0.095, -0.25, 0.0, -0.0, -1e-9, None)] == [
+        "+9.5%",
+        "-25.0%",
+        "+0%",
+        "+0%",
+        "-0.1%",
+        "–",
+    ]
+    assert format_relative_interval(-0.0, 1.5) == "[+0%, +150.0%]"
+    assert format_relative_interval(None, 1.0) == "–"

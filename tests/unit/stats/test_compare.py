@@ -270,3 +270,9 @@ def test_text_is_no_score() -> None:
     """A score that is text is refused."""
     with pytest.raises(ValueError, match="case 'a', sample 0 is 'good'"):
         compare({"a": ["good"]}, {"a": ["bad"]})  # type: ignore[list-item] # the point of the test
+
+
+def test_equal_runs_on_an_open_scale_promise_no_visible_drop() -> None:
+    """Where no case changed, the spread of the changes is not known, and 0 would be a promise."""
+    same = {f"c{i}": [1.0 + i, 2.0 + i] for i in range(20)}
+    assert compare(same, same, width=None).mde is None

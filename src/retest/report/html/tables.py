@@ -13,6 +13,8 @@ from retest.report.numbers import (
     format_cost,
     format_interval,
     format_latency,
+    format_relative,
+    format_relative_interval,
     format_signed,
     format_value,
 )
@@ -88,7 +90,10 @@ def _cell(part: SliceComparison | SliceSummary | None, scale: tuple[float | None
 def _change_cell(part: SliceComparison) -> Cell:
     if part.scale == "log":
         known = part.low is not None and part.high is not None
-        return Cell(main=f"{part.delta:+.1%}", sub=f"[{part.low:+.1%}, {part.high:+.1%}]" if known else MISSING)
+        return Cell(
+            main=format_relative(part.delta),
+            sub=format_relative_interval(part.low, part.high) if known else MISSING,
+        )
     scale = (part.range_low, part.range_high)
     return Cell(
         main=format_signed(part.delta, low=scale[0], high=scale[1]),
@@ -121,7 +126,7 @@ def _usage_rows(before: Usage, after: Usage) -> Iterator[UsageRow]:
         ("cost", "", before.cost_usd, after.cost_usd, _cost),
     ):
         if first or second:
-            change = MISSING if not first or second is None else f"{second / first - 1:+.1%}"
+            change = MISSING if not first or second is None else format_relative(second / first - 1)
             yield UsageRow(key=key, suffix=suffix, before=spell(first), after=spell(second), change=change)
     if before.errors or after.errors:
         yield UsageRow(key="errors", before=f"{before.errors:,}", after=f"{after.errors:,}", change="")
