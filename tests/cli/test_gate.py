@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -222,6 +223,23 @@ def test_the_gate_reads_a_committed_baseline_at_a_revision(project: Project, ser
     unknown = project.run("gate", "--baseline", "git:nowhere")
     assert unknown.code == 2
     assert "no revision 'nowhere'" in unknown.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "verdict"),
+    [(["--outputs"], 0, "inconclusive"), ([], 5, "not_comparable")],
+    ids=["with", "without"],
+)
+def test_a_metric_that_changed_since_the_baseline_file(
+    project: Project, server: OpenAIServer, flags: list[str], code: int, verdict: str
+) -> None:
+    """The file's answers are scored by the new definition; without answers the gate has nothing to judge."""
+    assert project.run("baseline", "export", *flags).code == 0
+    shutil.rmtree(project.root / ".retest")
+    result = gated(project, server, "--json", metrics=[{"metric": "exact_match", "casefold": True}])
+    assert (result.code, result.json["comparison"]["metrics"]["exact_match"]["verdict"]) == (code, verdict)
+    if code:
+        assert "retest baseline export --outputs" in result.json["reasons"][0]["message"]
 
 
 def test_json_holds_the_decision_and_what_it_stands_on(project: Project, server: OpenAIServer) -> None:
