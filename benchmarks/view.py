@@ -90,6 +90,8 @@ def _rows(app: ASGIApp, runs: list[Run], samples: int) -> Iterator[Row]:
         "cases with a text": (f"/runs/{second}/cases", "q=refund"),
         "cases with a text that is nowhere": (f"/runs/{second}/cases", "q=nowhere"),
         "one case": (f"/runs/{second}/cases/17", "sort=exact_match"),
+        "due for review, at random": ("/reviews", f"run={second}"),
+        "due for review, the worst first": ("/reviews", f"run={second}&order=worst"),
         "two runs, while they are compared": ("/compare", pair),
     }
     for title, (path, query) in pages.items():

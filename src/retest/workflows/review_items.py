@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from retest.domain.json_value import content_hash
 from retest.domain.review import ReviewContent, ReviewSubject, SampleRef
 from retest.domain.review_queue import QueueOrder, ReviewItem
-from retest.domain.run import Run
+from retest.domain.run import Run, RunArm
 from retest.domain.sample import Response
 from retest.report.messages import message_text
 
@@ -114,12 +114,11 @@ class ItemReader:
         from retest.errors import UsageError
 
         assert self.before is not None, "only pairs have one"  # noqa: S101 - tells the type checker
-        names = [arm.name for arm in self.before.arms]
-        arm = names[0] if len(names) == 1 and len(self.run.arms) == 1 else sample.arm
-        if arm not in names:
+        arm = baseline_arm(self.run, self.before, sample.arm)
+        if arm is None:
             return None
         try:
-            other = self._sample(self.before, arm, sample.case_id, sample.sample_index)
+            other = self._sample(self.before, arm.name, sample.case_id, sample.sample_index)
         except UsageError:  # a case that the other run does not have
             return None
         is_same = other is not None and other.case.content_hash == sample.case.content_hash
@@ -138,6 +137,13 @@ class ItemReader:
             return ""
         messages = self.store.get_messages(sample.messages_hash)
         return message_text(messages[-1]) if messages else ""
+
+
+def baseline_arm(run: Run, before: Run, name: str) -> RunArm | None:
+    """Return the other run's arm of that name, or its only one where both have one; None where there is none."""
+    if len(run.arms) == len(before.arms) == 1:
+        return before.arms[0]
+    return next((arm for arm in before.arms if arm.name == name), None)
 
 
 def _ref(run: Run, sample: StoredSample) -> SampleRef:
