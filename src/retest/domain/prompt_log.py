@@ -17,12 +17,14 @@ class LogWish:
         suite: results of suites whose name begins so.
         metrics: only these; none means all.
         label: only versions with this label.
+        verdicts: compare each version with the one before, which reads the scores of both.
     """
 
     limit: int = 20
     suite: str | None = None
     metrics: tuple[str, ...] = ()
     label: str | None = None
+    verdicts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from retest.revisions.git import Repository, TreeEntry, run_git
+from retest.revisions.git import Repository, run_git
 
 _FORMAT = "%x1e%H%x1f%aI%x1f%an%x1f%B%x1f"
 _RECORD = re.compile(r"\x1e(?=[0-9a-f]{40,64}\x1f)")
@@ -20,6 +20,8 @@ class FileCommit:
 
     Attributes:
         path: of the file in this commit, below the repository's root.
+        object_id: of its content.
+        mode: git's, such as 100644.
         renamed_from: its path before, where this commit renamed it.
         message: whole; the first line is the subject.
     """
@@ -29,7 +31,14 @@ class FileCommit:
     author: str
     message: str
     path: str
+    object_id: str
+    mode: str = "100644"
     renamed_from: str | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Return whether it is a plain file in this commit, and no link or submodule."""
+        return self.mode.startswith("100")
 
     @property
     def subject(self) -> str:
@@ -49,7 +58,7 @@ def file_log(repository: Repository, path: str, *, most: int | None = None) -> l
         UsageError: git cannot be run.
     """
     limit = [] if most is None else [f"--max-count={most}"]
-    arguments = ("log", "--follow", "--name-status", "-z", f"--format={_FORMAT}", *limit, "--", path)
+    arguments = ("log", "--follow", "--raw", "--no-abbrev", "-z", f"--format={_FORMAT}", *limit, "--", path)
     done = run_git(repository.root, *arguments, check=False)
     if done.returncode != 0:  # no commit yet
         return []
@@ -62,9 +71,11 @@ def _commits(listing: str) -> Iterator[FileCommit]:
             continue
         commit, date, author, rest = record.split("\x1f", 3)
         message, _, changes = rest.rpartition("\x1f")
-        status, *paths = [part for part in changes.split("\0") if part.strip("\n")]
-        status = status.strip("\n")
-        if status.startswith("D") or not paths:
+        raw, *paths = [part for part in changes.split("\0") if part.strip("\n")] or [""]
+        if not paths:
+            continue
+        _, mode, _, object_id, status = raw.strip("\n").split(" ")
+        if status.startswith("D"):
             continue
         yield FileCommit(
             commit=commit.removeprefix("\x1e"),
@@ -72,10 +83,7 @@ def _commits(listing: str) -> Iterator[FileCommit]:
             author=author,
             message=message.strip("\n"),
             path=paths[-1],
+            object_id=object_id,
+            mode=mode,
             renamed_from=paths[0] if status.startswith("R") else None,
         )
-
-
-def file_entry(repository: Repository, commit: str, path: str) -> TreeEntry | None:
-    """Return a file of a commit, None where the commit has none of that path."""
-    return next((entry for entry in repository.entries(commit, path) if entry.path == path), None)

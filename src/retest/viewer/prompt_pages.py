@@ -8,10 +8,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from retest.domain.prompt_log import LogWish, PromptLog
 from retest.errors import RetestError
 from retest.report.html.marks import text_diff
 from retest.viewer.run_pages import run_means
 from retest.viewer.site import Site, one, read_form
+from retest.workflows.prompt_log import read_log
 from retest.workflows.view_prompts import (
     ChangedOnDiskError,
     PromptText,
@@ -25,6 +27,7 @@ from retest.workflows.view_prompts import (
 )
 
 _MOST_TRIED = 10
+_MOST_VERSIONS = 30
 
 
 class PromptPages:
@@ -46,10 +49,28 @@ class PromptPages:
         """Show the versions of a prompt that runs used, each with what it came to and what it changed."""
         path = request.path_params["prompt"]
         versions = prompt_history(self._site.store, path)
+        judged = request.query_params.get("verdicts") == "1"  # which reads all scores of each two versions
         changes = [list(text_diff(older.source, newer.source)) for newer, older in pairwise(versions)]
         return self._site.page(
-            request, "history.html", prompt_path=path, versions=versions, changes=[*changes, []], means=run_means
+            request,
+            "history.html",
+            prompt_path=path,
+            versions=versions,
+            changes=[*changes, []],
+            means=run_means,
+            log=self._log(path, verdicts=judged),
+            judged=judged,
         )
+
+    def _log(self, path: str, *, verdicts: bool) -> PromptLog | None:
+        """Return the versions in git with their results; None outside git, and for what is none of the prompts."""
+        workspace, wish = self._site.workspace, LogWish(limit=_MOST_VERSIONS, verdicts=verdicts)
+        if path not in list_prompts(workspace):
+            return None
+        try:
+            return read_log(workspace, self._site.store, path, wish)
+        except RetestError:
+            return None
 
     async def save(self, request: Request) -> Response:
         """Save a changed text to the working tree."""

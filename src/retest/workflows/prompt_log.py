@@ -20,6 +20,8 @@ from retest.workflows.workspace import Workspace
 if TYPE_CHECKING:
     from retest.store.database import Store
 
+_BEFORE = 20  # versions read beyond those that are shown: the oldest of these is compared with one of them
+
 
 def read_log(workspace: Workspace, store: Store | None, path: str, wish: LogWish) -> PromptLog:
     """Return the versions of a prompt with their results.
@@ -33,27 +35,27 @@ def read_log(workspace: Workspace, store: Store | None, path: str, wish: LogWish
     Raises:
         UsageError: no repository, or neither git nor the working tree knows the file.
     """
-    versions = read_versions(workspace.cwd, path)
-    chosen = [version for version in versions if wish.label is None or wish.label in version.labels]
-    return _with_results(workspace, store, path, chosen, wish)
-
-
-def _with_results(
-    workspace: Workspace, store: Store | None, path: str, versions: Sequence[LoggedVersion], wish: LogWish
-) -> PromptLog:
-    shown = versions[: wish.limit]
-    log = PromptLog(path=path, versions=tuple(shown), left_out=len(versions) - len(shown))
+    # With a label any version may be wanted; without one, some more than are shown, so that each has one before it.
+    most = None if wish.label is not None else wish.limit + _BEFORE
+    versions, unread = read_versions(workspace.cwd, path, most=most)
+    chosen = [at for at, version in enumerate(versions) if wish.label is None or wish.label in version.labels]
+    shown = chosen[: wish.limit]
+    log = PromptLog(
+        path=path,
+        versions=tuple(versions[at] for at in shown),
+        left_out=len(chosen) - len(shown) + unread,
+    )
     if store is None:
         return log
-    # One more version than is shown, so that the oldest of them has one to be compared with.
     uses = _Uses(store, wish.suite)
     compared = _Comparisons(workspace, store, uses, versions)
     with_results = [
-        replace(version, runs=uses.count(version.prompt_hash), results=tuple(compared.results(index, wish.metrics)))
-        for index, version in enumerate(shown)
+        replace(versions[at], runs=uses.count(versions[at].prompt_hash), results=tuple(compared.results(at, wish)))
+        for at in shown
     ]
     known = {version.prompt_hash for version in versions}
-    return replace(log, versions=tuple(with_results), elsewhere=uses.elsewhere(path, known))
+    elsewhere = 0 if unread else uses.elsewhere(path, known)
+    return replace(log, versions=tuple(with_results), elsewhere=elsewhere)
 
 
 class _Uses:
@@ -96,14 +98,15 @@ class _Comparisons:
         self._workspace, self._store, self._uses, self._versions = workspace, store, uses, versions
         self._sides: dict[str, Side] = {}
 
-    def results(self, index: int, metrics: tuple[str, ...]) -> Iterator[VersionResult]:
+    def results(self, index: int, wish: LogWish) -> Iterator[VersionResult]:
         """Yield what each suite and target came to at a version."""
         for place, (run, arm) in sorted(self._uses.newest(self._versions[index].prompt_hash).items()):
             own = next((one for one in read_arms(run) if one.name == arm.name), None)
             if own is None:
                 continue
-            before = None if self._versions[index].same_as else self._before(index, place)
-            verdicts, note = ({}, None) if before is None else self._verdicts(before, (run, arm), metrics)
+            has_verdict = wish.verdicts and not self._versions[index].same_as
+            before = self._before(index, place) if has_verdict else None
+            verdicts, note = ({}, None) if before is None else self._verdicts(before, (run, arm), wish.metrics)
             ranges = {metric.name: (metric.low, metric.high) for metric in run.metrics}
             yield VersionResult(
                 suite=run.suite,
@@ -122,7 +125,7 @@ class _Comparisons:
                         comparison=verdicts.get(one.name),
                     )
                     for one in own.metrics
-                    if not metrics or one.name in metrics
+                    if not wish.metrics or one.name in wish.metrics
                 ),
                 against=None if before is None else before[0].run_id,
                 note=note,

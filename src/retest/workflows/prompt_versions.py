@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from retest.domain.prompt import Prompt
 from retest.domain.prompt_log import LoggedVersion
 from retest.errors import Location, Problem, RetestError, UsageError
-from retest.revisions.file_log import FileCommit, file_entry, file_log
+from retest.revisions.file_log import FileCommit, file_log
 from retest.revisions.git import BlobReader, Repository, find_repository
 from retest.suites.prompt_entries import prompts_root
 from retest.suites.prompt_files import read_prompt
@@ -25,12 +25,13 @@ _INCLUDES = re.compile(r"\{%[-+]?\s*(?:include|extends|import|from)\b")
 _PROMPTS = "prompts"
 
 
-def read_versions(cwd: Path, path: str) -> list[LoggedVersion]:
-    """Return the versions of a prompt, the newest first, without results.
+def read_versions(cwd: Path, path: str, *, most: int | None = None) -> tuple[list[LoggedVersion], int]:
+    """Return the versions of a prompt, the newest first, without results; and how many older ones there are.
 
     Args:
         cwd: where the path starts; git's repository is the one that it belongs to.
         path: of the prompt's file.
+        most: read at most so many commits.
 
     Raises:
         UsageError: no repository, or neither git nor the working tree knows the file.
@@ -43,10 +44,12 @@ def read_versions(cwd: Path, path: str) -> list[LoggedVersion]:
         raise _unknown(path, "it is a folder")
     inside = full.relative_to(repository.root).as_posix()
     commits = file_log(repository, inside)
-    versions = [*_working_tree(full, path, inside, repository, commits), *_committed(repository, commits, path)]
+    versions = [*_working_tree(full, path, inside, repository, commits), *_committed(repository, commits[:most], path)]
     if not versions:
         raise _unknown(path, "neither git nor the working tree has such a file")
-    return _with_sizes(versions)
+    left_out = 0 if most is None else max(0, len(commits) - most)
+    sized = _with_sizes(versions)
+    return (sized[:-1], left_out + 1) if left_out else (sized, 0)  # the last has none to be compared with
 
 
 def _unknown(path: str, why: str) -> UsageError:
@@ -69,7 +72,7 @@ def _working_tree(
     text = _decoded(full.read_bytes())
     if commits:
         with BlobReader(repository) as blobs:
-            if text == _text_at(repository, blobs, "HEAD", inside):
+            if commits[0].is_file and text == _decoded(_content(blobs, commits[0].object_id)):
                 return
     prompt = _prompt(full, shown)
     changed_at = datetime.fromtimestamp(full.stat().st_mtime, UTC)
@@ -90,9 +93,9 @@ def _committed(repository: Repository, commits: Sequence[FileCommit], shown: str
         return
     with BlobReader(repository) as blobs:
         for commit in commits:
-            text = _text_at(repository, blobs, commit.commit, commit.path)
-            if text is None:  # a submodule, or a link
+            if not commit.is_file:
                 continue
+            text = _decoded(_content(blobs, commit.object_id))
             with tempfile.TemporaryDirectory(prefix="retest-") as folder:
                 prompt = _prompt(_materialise(repository, blobs, commit, text, Path(folder)), shown)
             yield LoggedVersion(
@@ -106,13 +109,6 @@ def _committed(repository: Repository, commits: Sequence[FileCommit], shown: str
                 prompt_hash=None if prompt is None else prompt.content_hash,
                 labels=() if prompt is None else prompt.labels,
             )
-
-
-def _text_at(repository: Repository, blobs: BlobReader, commit: str, path: str) -> str | None:
-    entry = file_entry(repository, commit, path)
-    if entry is None or entry.is_link:
-        return None
-    return _decoded(_content(blobs, entry.object_id))
 
 
 def _content(blobs: BlobReader, object_id: str) -> bytes:

@@ -158,3 +158,23 @@ def test_hostile_prompts_stay_in_their_box(project: Project, browser: Browser) -
     text = browser.get("/prompts/prompts/ask.md").text
     assert "<script>alert" not in text
     assert text.count("</textarea>") == 2
+
+
+def test_a_history_shows_the_versions_in_git(project: Project, browser: Browser) -> None:
+    """Commits with their results, what is not committed on top, verdicts where they are asked for."""
+    wrong = {case: ["wrong"] for case in right_answers(ROWS, 1)}
+    run_version(project, wrong, ROWS, prompt="---\nlabels: [実験]\n---\nAnother text\n{{ q }}\n")
+    commit_all(project.root, "<b>二つ目</b>")
+    project.write("prompts/ask.md", "Not yet {{ q }}\n")
+    text = browser.get("/prompts/prompts/ask.md/history").text
+    assert text.index("not committed") < text.index("&lt;b&gt;二つ目&lt;/b&gt;") < text.index("first")
+    assert "実験" in text
+    assert "inconclusive" not in text
+    judged = browser.get("/prompts/prompts/ask.md/history?verdicts=1").text
+    assert any(verdict in judged for verdict in ("inconclusive", "regressed"))
+
+
+@pytest.mark.parametrize("path", ["retest.toml", "prompts/gone.md", "../../etc/passwd"])
+def test_a_history_is_of_prompts_alone(browser: Browser, path: str) -> None:
+    """No other file of the repository is read for it."""
+    assert 'id="git"' not in browser.get(f"/prompts/{path}/history").text
