@@ -12,10 +12,12 @@ from retest.report.verdict_text import (
     blocks,
     by_urgency,
     headline,
+    idle_waivers,
     ordered_reasons,
     prompt_line,
     prompt_path,
     reason_text,
+    waiver_text,
 )
 
 _SHOWN = 10  # annotations of each level; GitHub shows no more of one step
@@ -28,12 +30,13 @@ class GitHubReporter:
     name = "github"
 
     def render(self, reports: Sequence[GateReport]) -> str:
-        """Return the annotations: errors for what blocks, warnings for what is waived or only said, then a count."""
+        """Return the annotations: errors for what blocks, warnings for what is lifted or only said, idle waivers."""
         urgent = by_urgency(reports)
         errors = [line for report in urgent for line in _errors(report)]
         warnings = [line for report in urgent for line in _warnings(report)]
-        lines = [*errors[:_SHOWN], *warnings[:_SHOWN]]
-        hidden = len(errors) + len(warnings) - len(lines)
+        notices = [line for report in urgent for line in _notices(report)]
+        lines = [*errors[:_SHOWN], *warnings[:_SHOWN], *notices[: _SHOWN - 1]]
+        hidden = len(errors) + len(warnings) + len(notices) - len(lines)
         if hidden:
             lines.append(_command("notice", {"title": "retest"}, f"{hidden:,} more; the report has them all"))
         return "".join(f"{line}\n" for line in lines)
@@ -48,6 +51,11 @@ def _errors(report: GateReport) -> Iterator[str]:
 
 def _warnings(report: GateReport) -> Iterator[str]:
     yield from (_annotation("warning", report, reason) for reason in report.reasons if not blocks(reason))
+
+
+def _notices(report: GateReport) -> Iterator[str]:
+    for waiver in idle_waivers(report):
+        yield _command("notice", _place(report, None), f"{report.suite}: waiver: {waiver_text(report, waiver)}")
 
 
 def _annotation(level: str, report: GateReport, reason: GateReason) -> str:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from retest.domain.gate import GateReport
 from retest.report.decided_text import decided_lines, run_decision
 from retest.report.logical_tests import LogicalTest, Status, logical_tests
+from retest.report.verdict_text import waiver_text
 
 # What XML 1.0 forbids, and the control characters that it allows but nobody can see.
 _ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -83,6 +84,8 @@ def _properties(report: GateReport) -> Iterator[tuple[str, str]]:
         yield "until_decided", "; ".join(decided_lines(decision))
     if report.reproduce:
         yield "reproduce", report.reproduce
+    for waiver in report.waivers:
+        yield "waiver", waiver_text(report, waiver)
 
 
 def _case(test: LogicalTest, classname: str) -> ET.Element:

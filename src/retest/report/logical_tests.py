@@ -98,7 +98,14 @@ def _metric_tests(report: GateReport, blocking: Sequence[GateReason]) -> Iterato
             elif metric.verdict == "not_comparable":
                 yield LogicalTest(name=name, status="skipped", kind="not_comparable", message=sentence)
             else:
-                yield LogicalTest(name=name, status="passed", text="\n".join([sentence, *metric_notes(metric)]))
+                text = "\n".join([sentence, *metric_notes(metric), *_lifted(report, arm, metric)])
+                yield LogicalTest(name=name, status="passed", text=text)
+
+
+def _lifted(report: GateReport, arm: ArmComparison, metric: MetricComparison) -> Iterator[str]:
+    for reason in report.reasons:
+        if reason.waived_by is not None and _is_about(reason, arm.candidate, metric):
+            yield f"waived: {reason.waived_by}"
 
 
 def _failed(report: GateReport, name: str, about: Sequence[GateReason], text: str) -> LogicalTest:

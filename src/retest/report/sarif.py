@@ -11,7 +11,7 @@ from retest.domain.json_value import content_hash
 from retest.report.escape import visible
 from retest.report.json_report import dump_json
 from retest.report.markdown_text import clip
-from retest.report.verdict_text import blocks, headline, prompt_line, prompt_path, reason_text
+from retest.report.verdict_text import blocks, headline, prompt_line, prompt_path, reason_text, waiver_text
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _HOME = "https://github.com/retest-dev/retest"
@@ -48,12 +48,15 @@ def sarif_document(reports: Sequence[GateReport]) -> dict[str, object]:
     for result in results:
         result["ruleIndex"] = positions[str(result["ruleId"])]
     driver = {"name": "retest", "informationUri": _HOME, "rules": [_rule(rule) for rule in rules]}
-    run = {
+    run: dict[str, object] = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "automationDetails": {"id": "retest/gate/"},
         "results": results,
     }
+    waivers = [f"{report.suite}: {waiver_text(report, waiver)}" for report in reports for waiver in report.waivers]
+    if waivers:
+        run["properties"] = {"waivers": [visible(clip(text, 1_000)) for text in waivers]}
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 

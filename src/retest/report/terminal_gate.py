@@ -16,6 +16,7 @@ from retest.report.escape import one_line
 from retest.report.numbers import plural
 from retest.report.terminal_comparison import comparison_head, difference_text, verdict_notes, verdict_table
 from retest.report.terminal_pairwise import pairwise_notes
+from retest.report.verdict_text import waiver_text
 
 _WORDS: dict[Outcome, tuple[str, str]] = {
     "passed": ("PASSED", "bold green"),
@@ -137,9 +138,7 @@ def _left_out(comparison: RunComparison, *, verbose: bool) -> Iterator[Text]:
 
 def _waiver_line(waiver: Waiver, report: GateReport) -> Text:
     active = report.judged_on is None or waiver.is_active(report.judged_on)
-    until = f"until {waiver.expires}" if active else f"expired on {waiver.expires}: it lifts nothing any more"
-    by = f" ({one_line(waiver.author)})" if waiver.author else ""
-    return Text(f"waiver: {one_line(waiver.metric)} {until}: {one_line(waiver.reason)}{by}", "" if active else "yellow")
+    return Text(f"waiver: {one_line(waiver_text(report, waiver))}", "" if active else "yellow")
 
 
 def _next_lines(report: GateReport) -> Iterator[Text]:

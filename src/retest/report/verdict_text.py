@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from retest.domain.comparison import ArmComparison, CaseChange, MetricComparison
-from retest.domain.gate import GateReason, GateReport, Outcome
+from retest.domain.gate import GateReason, GateReport, Outcome, Waiver
 from retest.domain.run import RunArm
 from retest.domain.summary import LimitResult
 from retest.errors import ExitCode, worst_exit_code
@@ -217,6 +217,20 @@ def prompt_path(report: GateReport, arm: str | None) -> str:
     arms: Sequence[RunArm] = () if report.run is None else report.run.arms
     named = [known for known in arms if arm in {None, known.name}]
     return next((known.prompt_path for known in named if known.prompt_path is not None), report.suite_path)
+
+
+def waiver_text(report: GateReport, waiver: Waiver) -> str:
+    """Return a waiver on one line: its metric, until when, why and by whom; whether it is over."""
+    active = report.judged_on is None or waiver.is_active(report.judged_on)
+    until = f"until {waiver.expires}" if active else f"expired on {waiver.expires}: it lifts nothing any more"
+    by = f" ({waiver.author})" if waiver.author else ""
+    return f"{waiver.metric} {until}: {waiver.reason}{by}"
+
+
+def idle_waivers(report: GateReport) -> list[Waiver]:
+    """Return the waivers that no reason speaks of: they lifted nothing, and still stand."""
+    spoken_of = {reason.metric for reason in report.reasons}
+    return [waiver for waiver in report.waivers if waiver.metric not in spoken_of]
 
 
 def prompt_line(report: GateReport, path: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -61,6 +62,13 @@ def test_a_waived_regression_is_a_warning() -> None:
     (line,) = lines(reports.waived())
     assert line.startswith("::warning file=")
     assert line.endswith("(waived: labels move (until 2026-06-01))")
+
+
+def test_a_waiver_that_lifts_nothing_is_a_notice() -> None:
+    """It stands until somebody takes it out, and says so."""
+    (line,) = lines(replace(reports.waived(), reasons=(), judged_on=date(2026, 7, 1)))
+    assert line.startswith("::notice file=prompts/intent.md,")
+    assert line.endswith("waiver: exact_match expired on 2026-06-01: it lifts nothing any more: labels move (aiko)")
 
 
 @pytest.mark.parametrize("report", reports.every_situation())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -110,6 +111,22 @@ def test_a_waived_regression_passes() -> None:
     """What a waiver lifts is told in the suite's output."""
     tree = parse(reports.waived())
     assert "regressed" in tree[0].findtext("system-out")
+    assert "waived: labels move (until 2026-06-01)" in tree[0].findtext("system-out")
+
+
+@pytest.mark.parametrize(
+    ("judged_on", "said"),
+    [
+        (date(2026, 5, 1), "exact_match until 2026-06-01: labels move (aiko)"),
+        (date(2026, 7, 1), "exact_match expired on 2026-06-01: it lifts nothing any more: labels move (aiko)"),
+    ],
+    ids=["active", "expired"],
+)
+def test_every_waiver_is_a_property(judged_on: date, said: str) -> None:
+    """Also where it lifts nothing, until somebody takes it out."""
+    report = replace(reports.waived(), reasons=(), judged_on=judged_on)
+    found = {node.get("name"): node.get("value") for node in parse(report).iter("property")}
+    assert found["waiver"] == said
 
 
 def test_properties_name_the_runs() -> None:

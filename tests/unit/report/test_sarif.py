@@ -42,6 +42,14 @@ def test_its_structure_holds(found: list[GateReport]) -> None:
         assert URI_REFERENCE.fullmatch(place["physicalLocation"]["artifactLocation"]["uri"])
 
 
+def test_waivers_stand_in_the_properties_of_the_run() -> None:
+    """Whether they lift something or not; without one there are no properties."""
+    assert run_of(reports.waived())["properties"]["waivers"] == [
+        "support/ja: exact_match until 2026-06-01: labels move (aiko)"
+    ]
+    assert "properties" not in run_of(reports.passed())
+
+
 @pytest.mark.parametrize("report", reports.every_situation())
 def test_an_outcome_that_is_no_pass_has_an_open_error(report: GateReport) -> None:
     """A result of level error, not suppressed, exactly where the gate did not pass."""
