@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from retest.stats.jackknife import Sums
+from retest.stats.jackknife import Sums, sample_weights
 
 Codes: TypeAlias = NDArray[np.intp]
 Floats: TypeAlias = NDArray[np.float64]
@@ -46,26 +46,61 @@ def confusion_counts(samples: Classified) -> NDArray[np.intp]:
     return cells.reshape(samples.n_labels, size)
 
 
+def classified_sums(samples: Classified, cases: Codes, n_cases: int) -> Sums:
+    """Return one row of sums a case, which is what `classification_figures` takes; each case weighs alike.
+
+    Args:
+        samples: classified.
+        cases: the number of each sample's case.
+        n_cases: how many cases there are.
+    """
+    width = row_width(samples.n_labels)
+    places, columns, values = _cells(samples)
+    weights = sample_weights(cases, n_cases)
+    flat = np.bincount(cases[places] * width + columns, weights=values * weights[places], minlength=n_cases * width)
+    sums: Sums = flat.reshape(n_cases, width).astype(np.float64)
+    return sums
+
+
 def sample_sums(samples: Classified) -> Sums:
-    """Return one row a sample; their sums are what `classification_figures` takes."""
-    n, labels = len(samples.expected), samples.n_labels
-    rows = np.zeros((n, 3 * labels + 1 + 3 * BINS + 1))
-    index = np.arange(n)
-    given = samples.predicted >= 0
+    """Return one row of sums a sample."""
+    n = len(samples.expected)
+    return classified_sums(samples, np.arange(n), n)
+
+
+def row_width(n_labels: int) -> int:
+    """Return how many sums a row has: three of each label, the samples, three of each bin, the Brier score."""
+    return 3 * n_labels + 1 + 3 * BINS + 1
+
+
+def _cells(samples: Classified) -> tuple[Codes, Codes, Floats]:
+    """Return sample, column and value of every sum that is not zero: few of very many."""
+    labels = samples.n_labels
+    index = np.arange(len(samples.expected))
     right = samples.expected == samples.predicted
-    rows[index, samples.expected] = 1.0
-    rows[index[given], labels + samples.predicted[given]] = 1.0
-    rows[index[right], 2 * labels + samples.expected[right]] = 1.0
-    rows[:, 3 * labels] = 1.0
+    given, hits = np.flatnonzero(samples.predicted >= 0), np.flatnonzero(right)
     stated = np.flatnonzero(~np.isnan(samples.confidence))
     confidence, hit = samples.confidence[stated], right[stated].astype(np.float64)
     first = 3 * labels + 1
-    bins = _bins(confidence)
-    rows[stated, first + bins] = 1.0
-    rows[stated, first + BINS + bins] = confidence
-    rows[stated, first + 2 * BINS + bins] = hit
-    rows[stated, -1] = np.square(confidence - hit)
-    return rows
+    bins = first + _bins(confidence)
+    last = np.full(len(stated), first + 3 * BINS)
+    ones = [np.ones(len(part)) for part in (index, given, hits, index, stated)]
+    return (
+        np.concatenate([index, given, hits, index, stated, stated, stated, stated]),
+        np.concatenate(
+            [
+                samples.expected,
+                labels + samples.predicted[given],
+                2 * labels + samples.expected[hits],
+                np.full(len(index), first - 1),
+                bins,
+                bins + BINS,
+                bins + 2 * BINS,
+                last,
+            ]
+        ),
+        np.concatenate([*ones, confidence, hit, np.square(confidence - hit)]),
+    )
 
 
 def _bins(confidence: Floats) -> Codes:

@@ -39,16 +39,22 @@ class Estimate:
 def case_sums(rows: Sums, cases: NDArray[np.intp], n_cases: int) -> Sums:
     """Return one row of sums a case from one row a sample: each case weighs alike.
 
-    A case of k samples where cases have K on average weighs its samples by K/k. Where all have as many, these are the
-    plain sums. Cases without a sample have zeros.
+    Cases without a sample have zeros.
+    """
+    weighted = rows * sample_weights(cases, n_cases)[:, None]
+    columns = [np.bincount(cases, weights=weighted[:, place], minlength=n_cases) for place in range(rows.shape[1])]
+    return np.stack(columns, axis=1)
+
+
+def sample_weights(cases: NDArray[np.intp], n_cases: int) -> NDArray[np.float64]:
+    """Return what each sample weighs so that each case weighs alike.
+
+    A case of k samples where cases have K on average weighs its samples by K/k: 1 where all have as many.
     """
     counts = np.bincount(cases, minlength=n_cases).astype(np.float64)
-    present = counts > 0
-    average = counts.sum() / max(int(present.sum()), 1)
-    weights = np.divide(average, counts, out=np.zeros_like(counts), where=present)
-    sums = np.zeros((n_cases, rows.shape[1]))
-    np.add.at(sums, cases, rows * weights[cases, None])
-    return sums
+    average = counts.sum() / max(np.count_nonzero(counts), 1)
+    weights: NDArray[np.float64] = average / counts[cases]
+    return weights
 
 
 def unit_sums(sums: Sums, clusters: Clusters | None) -> Sums:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retest.domain.figures import ConfusionMatrix, Figure, FigureChange, FigureKind, MetricFigures, figures_of
 from retest.domain.run import RunMetric
 from retest.runner.figure_facts import FIGURE_METRICS, FigureFacts
-from retest.stats.classification import Classified, classification_figures, confusion_counts, sample_sums
+from retest.stats.classification import Classified, classification_figures, classified_sums, confusion_counts
 from retest.stats.corpus_scores import bleu_scores, chrf_scores, ter_scores
 from retest.stats.intervals import Ends
 from retest.stats.jackknife import Figures, Sums, case_sums, estimates, paired_estimates, unit_sums
@@ -82,11 +82,30 @@ _COMPUTE: Mapping[str, Callable[[Mapping[str, Any]], Figures]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactRows:
-    """The rows of one metric on one arm as arrays: the case of each sample, and its row of sums."""
+    """What one metric's figures on one arm are computed from: the case of each sample, and its labels or its counts."""
 
     cases: NDArray[np.intp]
-    sums: Sums
+    counts: Sums | None = None
     classified: Classified | None = None
+
+    def of(self, kept: NDArray[np.bool_]) -> FactRows:
+        """Return the same of some samples."""
+        one = self.classified
+        return FactRows(
+            cases=self.cases[kept],
+            counts=None if self.counts is None else self.counts[kept],
+            classified=None
+            if one is None
+            else replace(
+                one, expected=one.expected[kept], predicted=one.predicted[kept], confidence=one.confidence[kept]
+            ),
+        )
+
+    def sums(self, numbers: NDArray[np.intp], n_cases: int) -> Sums:
+        """Return one row of sums a case; `numbers` are of the samples' cases, from 0 on."""
+        if self.classified is not None:
+            return classified_sums(self.classified, numbers, n_cases)
+        return np.zeros((n_cases, 1)) if self.counts is None else case_sums(self.counts, numbers, n_cases)
 
 
 def fact_rows(facts: FigureFacts, makeup: Makeup, samples: int) -> FactRows:
@@ -98,20 +117,15 @@ def fact_rows(facts: FigureFacts, makeup: Makeup, samples: int) -> FactRows:
         samples: places a case has.
     """
     cases = np.frombuffer(facts.places, dtype=np.int64).astype(np.intp) // samples
-    rows = np.frombuffer(facts.rows).reshape(len(cases), facts.width) if len(cases) else np.zeros((0, 1))
+    if len(cases) == 0:
+        return FactRows(cases=cases)
+    rows = np.frombuffer(facts.rows).reshape(len(cases), facts.width)
     if not makeup.labels:
-        return FactRows(cases=cases, sums=rows)
-    if not len(cases):
-        return FactRows(cases=cases, sums=np.zeros((0, 1)))
+        return FactRows(cases=cases, counts=rows)
     expected, predicted = _renumbered(facts, makeup.labels, rows[:, 0]), _renumbered(facts, makeup.labels, rows[:, 1])
+    classified = Classified(expected=expected, predicted=predicted, confidence=rows[:, 2], n_labels=len(makeup.labels))
     known = (expected >= 0) & ((predicted >= 0) | (rows[:, 1] < 0))
-    classified = Classified(
-        expected=expected[known],
-        predicted=predicted[known],
-        confidence=rows[known, 2],
-        n_labels=len(makeup.labels),
-    )
-    return FactRows(cases=cases[known], sums=sample_sums(classified), classified=classified)
+    return FactRows(cases=cases, classified=classified).of(known)
 
 
 def _renumbered(facts: FigureFacts, labels: Sequence[str], codes: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -137,7 +151,7 @@ def metric_figures(
         return None
     rows = fact_rows(facts, makeup, samples)
     present, places = np.unique(rows.cases, return_inverse=True)
-    sums = case_sums(rows.sums, places, len(present))
+    sums = rows.sums(places, len(present))
     labels = None if clusters is None else [clusters[case] for case in present.tolist()]
     found = estimates(unit_sums(sums, labels), makeup.figures, makeup.ends)
     confusion = None
@@ -204,5 +218,5 @@ def figure_changes(
 
 def _on(rows: FactRows, common: NDArray[np.intp]) -> Sums:
     """Return the sums of the cases that both sides have, in their order."""
-    kept = np.isin(rows.cases, common)
-    return case_sums(rows.sums[kept], np.searchsorted(common, rows.cases[kept]), len(common))
+    kept = rows.of(np.isin(rows.cases, common))
+    return kept.sums(np.searchsorted(common, kept.cases), len(common))
