@@ -316,7 +316,7 @@ class Execution:
         await self._durable.put(None)
 
     def _redacted(self, item: Finished) -> Finished:
-        if item.hit or not self._plan.redactor.rules:
+        if item.hit or not self._plan.redactor.concerns(item.outcome):
             return item
         return replace(item, outcome=self._plan.redactor.outcome(item.outcome, item.call.case))
 
@@ -342,7 +342,8 @@ class Execution:
 
     async def _store(self) -> None:
         while (scored := await self._scored.take()) is not None:
-            records = [_to_record(item, row) for item, row in scored]
+            scrubbed = self._plan.redactor.scores
+            records = [_to_record(item, scrubbed(row)) for item, row in scored]
             if not records:
                 continue
             await self._backends.writer.append(records)

@@ -4,37 +4,53 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
 
 from retest.domain.case import Case
 from retest.domain.json_value import JsonValue
 from retest.domain.prompt import Message
-from retest.domain.sample import CallError, CallOutcome, Response
+from retest.domain.sample import CallError, CallOutcome, MetricFailure, Response, ScoreOutcome
 from retest.domain.suite import Redaction
+from retest.targets.credentials import Scrubber
 
 
 @dataclass(frozen=True)
 class Redactor:
     """Applies a suite's redaction rules to outputs, messages and cases.
 
-    A `field` rule removes that variable's value wherever it turns up: in the case, the messages and the answer.
+    A `field` rule removes that variable's value wherever it turns up: in the case, the messages and the answer. What a
+    call or a metric failed with loses the credentials of the environment as well: a program may print its own.
     """
 
     rules: tuple[Redaction, ...] = ()
+    scrubber: Scrubber = field(default_factory=Scrubber)
 
     @cached_property
     def _patterns(self) -> tuple[tuple[re.Pattern[str], str], ...]:
         return tuple((re.compile(rule.pattern), rule.replace_with) for rule in self.rules if rule.pattern)
 
+    def concerns(self, outcome: CallOutcome) -> bool:
+        """Return whether there is anything to remove from an outcome of this kind."""
+        return bool(self.rules) or isinstance(outcome, CallError)
+
     def outcome(self, outcome: CallOutcome, case: Case) -> CallOutcome:
         """Return the outcome without what must not be stored."""
-        if not self.rules:
-            return outcome
         if isinstance(outcome, CallError):
-            return replace(outcome, message=self._text(outcome.message, case))
-        return self._response(outcome, case)
+            return replace(outcome, message=self.scrubber.scrub(self._text(outcome.message, case)))
+        return self._response(outcome, case) if self.rules else outcome
+
+    def scores(self, row: Mapping[str, ScoreOutcome]) -> Mapping[str, ScoreOutcome]:
+        """Return the scores of a sample; what the user's metrics raised loses the credentials of the environment."""
+        if not any(isinstance(outcome, MetricFailure) for outcome in row.values()):
+            return row
+        return {name: self._failure(outcome) for name, outcome in row.items()}
+
+    def _failure(self, outcome: ScoreOutcome) -> ScoreOutcome:
+        if not isinstance(outcome, MetricFailure):
+            return outcome
+        return replace(outcome, message=self.scrubber.scrub(outcome.message))
 
     def messages(self, messages: Sequence[Message], case: Case) -> Sequence[Message]:
         """Return the messages as they may be stored; what is sent is not changed."""

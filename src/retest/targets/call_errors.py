@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from retest.domain.sample import CallError
+from retest.targets.credentials import CUT
 from retest.targets.wire_json import as_text, parse_json
 
 _UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, _NOT_FOUND = 401, 402, 403, 404
@@ -17,6 +18,7 @@ _FIRST_ERROR, _LAST_ERROR = 400, 599
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"})
 _LONGEST_MESSAGE = 500
+_SHOWN_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,13 @@ def describe_error(value: Any) -> ErrorBody:
 def shorten(text: str) -> str:
     """Return a text on one line, short enough for a message."""
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
+    return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}{CUT}"
+
+
+def beginning(body: bytes) -> str:
+    """Return how a body begins, on one line."""
+    shown = " ".join(body[:_SHOWN_BYTES].decode("utf-8", "replace").split())
+    return shown if len(body) <= _SHOWN_BYTES else f"{shown}{CUT}"
 
 
 def status_error(status: int, body: ErrorBody, headers: Mapping[str, str], now: float) -> CallError:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from retest.domain.json_value import JsonValue
 from retest.errors import Location, Problem, UsageError
@@ -21,7 +24,9 @@ _SENSITIVE = re.compile(
 # Providers echo a key shortened (sk-abc***xyz); that form is in no list of secrets.
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_*.\-]{6,}|\bBearer\s+[^\s\"',}]+", re.IGNORECASE)
 _SHORTEST_SECRET = 4  # shorter ones are placeholders, and removing them would garble messages
+_SHORTEST_IN_ENVIRONMENT = 8  # nobody named these: PASSWORD=test must not hide a word of every message
 _HIDDEN = "***"
+CUT = "..."  # ends a text that was shortened
 
 
 def is_sensitive(name: str) -> bool:
@@ -85,6 +90,11 @@ class Headers:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
+def environment_secrets(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values of variables that are credentials by their names; short ones are placeholders."""
+    return tuple(value for name, value in env.items() if is_sensitive(name) and len(value) >= _SHORTEST_IN_ENVIRONMENT)
+
+
 def public_url(url: str) -> str:
     """Return a URL without user, password and the values of sensitive query fields."""
     parts = urlsplit(url)
@@ -116,9 +126,15 @@ def check_url(url: str, setting: str, where: Location | None) -> None:
 
 
 def url_secrets(url: str) -> tuple[str, ...]:
-    """Return the password and the sensitive query values of a URL."""
+    """Return what a URL says who calls: password, or the name where that is all, and the sensitive query values.
+
+    Also in the form in which they go out, as a header.
+    """
     parts = urlsplit(url)
-    return (parts.password or "", *(value for name, value in parse_qsl(parts.query) if is_sensitive(name)))
+    name, password = unquote(parts.username or ""), unquote(parts.password or "")
+    header = b64encode(f"{name}:{password}".encode()).decode() if name or password else ""
+    queried = (value for field, value in parse_qsl(parts.query) if is_sensitive(field))
+    return (parts.password or parts.username or "", password or name, header, *queried)
 
 
 def hide_sensitive(value: Any) -> JsonValue:
@@ -134,15 +150,30 @@ class Scrubber:
     """Takes credentials out of any text; holds them where no `repr` shows them."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {secret.strip() for secret in secrets}
-        known |= {quote(secret, safe="") for secret in known}
+        bare = {secret.strip() for secret in secrets}
+        known = {form for secret in bare for form in (secret, quote(secret, safe=""), escape(secret), _in_json(secret))}
         self.__secrets = sorted((s for s in known if len(s) >= _SHORTEST_SECRET), key=len, reverse=True)
 
     def scrub(self, text: str) -> str:
         """Return the text with every known credential, and everything that looks like a key, replaced by ``***``."""
         for secret in self.__secrets:
             text = text.replace(secret, _HIDDEN)
-        return _KEY_LIKE.sub(_HIDDEN, text)
+        return _KEY_LIKE.sub(_HIDDEN, self._without_stump(text))
+
+    def _without_stump(self, text: str) -> str:
+        """Return a shortened text without the beginning of a credential that it was cut in."""
+        head = text.removesuffix(CUT)
+        if head == text:
+            return text
+        for secret in self.__secrets:
+            for length in range(min(len(secret), len(head)), _SHORTEST_SECRET - 1, -1):
+                if head.endswith(secret[:length]):
+                    return f"{head[:-length]}{_HIDDEN}{CUT}"
+        return text
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
 
 
 def read_key(name: str, env: Mapping[str, str], *, where: Location | None) -> str | None:

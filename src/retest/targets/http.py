@@ -17,7 +17,7 @@ from retest.domain.sample import CallError, CallOutcome, Response
 from retest.domain.suite import TargetSpec
 from retest.targets.answers import read_answer
 from retest.targets.base import Request
-from retest.targets.call_errors import bad_response, read_error_body, shorten, status_error
+from retest.targets.call_errors import bad_response, beginning, read_error_body, shorten, status_error
 from retest.targets.credentials import (
     Headers,
     Scrubber,
@@ -204,7 +204,7 @@ class HttpTarget:
             data = parse_json(reply.content)
         except ValueError:
             kind = reply.headers.get("Content-Type", "no content type")
-            shown = shorten(reply.content[:200].decode("utf-8", "replace"))
+            shown = beginning(reply.content)
             return bad_response(f"the server's answer is no JSON ({kind}): {shown}", status=reply.status)
         return self._picked(data, reply.status)
 
@@ -212,7 +212,7 @@ class HttpTarget:
         found = {name: path.find(data) for name, path in self._plan.picks.items()}
         if found["output"] is None and not found.get("tool_calls"):
             where = self._plan.picks["output"].text
-            shown = shorten(dump_json(data)[:200].decode("utf-8", "replace"))
+            shown = beginning(dump_json(data))
             return bad_response(f"nothing at {where} in the server's answer: {shown}", status=status)
         usage = {name: found.pop(name, None) for name in ("input_tokens", "output_tokens")}
         return read_answer({**found, "usage": usage}, self._plan.prices)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError
-from retest.targets.call_errors import bad_response, read_error_body, shorten, status_error
+from retest.targets.call_errors import bad_response, beginning, read_error_body, shorten, status_error
 from retest.targets.credentials import Scrubber
 from retest.targets.openai_import import load_openai
 from retest.targets.wire_json import dump_json, parse_json
@@ -133,7 +133,7 @@ class Connection:
             data = parse_json(reply.content)
         except ValueError:
             kind = reply.headers.get("content-type", "no content type")
-            shown = self._scrubber.scrub(shorten(reply.content[:200].decode("utf-8", "replace")))
+            shown = self._scrubber.scrub(beginning(reply.content))
             return bad_response(f"the server's answer is no JSON ({kind}): {shown}", status=reply.status)
         return Answer(data=data, latency_ms=latency_ms, request_id=reply.headers.get("x-request-id"))
 

@@ -21,8 +21,10 @@ from retest.domain.sample import MetricFailure, Response
 from retest.domain.summary import RunSummary
 from retest.errors import IncompleteError, Problem
 from retest.metrics.judge.caller import Caller, JudgingStoppedError
+from retest.runner.redact import Redactor
 from retest.runner.score import Scorer
 from retest.runner.table import NOT_APPLICABLE
+from retest.targets.credentials import Scrubber, environment_secrets
 from retest.workflows.finish import full_summary, stored_summary
 from retest.workflows.inspect import load_table, load_view
 from retest.workflows.judge_session import SessionOptions, judge_session
@@ -70,6 +72,7 @@ class Rescoring:
     ) -> None:
         self._store = store
         self._workspace = workspace
+        self._redactor = Redactor(scrubber=Scrubber(environment_secrets(workspace.env)))
         self._metrics = {each.stored.name: each for each in metrics}
         self._tell = tell or (lambda _run, _done: None)
 
@@ -154,10 +157,11 @@ class Rescoring:
             if not due:
                 continue
             scorer = Scorer({name: self._metrics[name].metric for name in self._metrics if name in due}, callers)
-            rows = await scorer.score_batch(
+            raw = await scorer.score_batch(
                 [(sample.case, sample.outcome) for sample in samples],
                 [sample.key or f"{sample.case_id}|{sample.sample_index}" for sample in samples],
             )
+            rows = [self._redactor.scores(row) for row in raw]
             await asyncio.to_thread(
                 writer.add,
                 [PlacedScores(place=_place(sample), scores=row) for sample, row in zip(samples, rows, strict=True)],

@@ -25,6 +25,7 @@ from retest.runner.score import Scorer
 from retest.runner.stopping import Budget, Limits, StopSignal
 from retest.store.base import Ledger
 from retest.targets.base import Target
+from retest.targets.credentials import Scrubber, environment_secrets
 from retest.targets.prices import PriceTable
 from retest.targets.registry import TargetContext, open_target, providers
 from retest.workflows.check import build_metrics
@@ -256,7 +257,7 @@ class SuiteRun:
             samples=self._samples,
             draw=draw,
             selection=self._options.selection,
-            redactor=Redactor(self._suite.redact),
+            redactor=Redactor(self._suite.redact, Scrubber(environment_secrets(self._workspace.env))),
         )
 
     def _paid(self) -> list[bool]:

@@ -50,7 +50,7 @@ def test_an_honest_change_passes(stranger: Stranger) -> None:
 
 CODE_SUITES: dict[str, dict[str, Any]] = {
     "python metric": {"metrics": [{"metric": "python", "path": "code.py:score"}]},
-    "isolated metric": {"metrics": [{"metric": "python", "path": "code.py:score", "isolated": True}]},
+    "isolated metric": {"metrics": [{"metric": "python", "path": "code.py:score", "isolate": True}]},
     "python target": {"targets": [{"provider": "python", "path": "code.py:answer"}]},
     "command target": {"targets": [{"provider": "command", "argv": ["python", "code.py"]}]},
     "python judge": {
