@@ -49,11 +49,11 @@ def add(project: Project, case: str, *said: str, reviewer: str = "佐藤", run: 
     return done
 
 
-def take_in(project: Project, said: dict[str, dict[str, Any]], reviewer: str = "佐藤") -> None:
-    """Import a review of the first sample of each case of the latest run."""
+def take_in(project: Project, said: dict[str, dict[str, Any]], reviewer: str = "佐藤", run: str = "latest") -> None:
+    """Import a review of the first sample of each case of a run."""
     rows = [{"case_id": case, "sample_index": 0, "reviewer": reviewer, **each} for case, each in said.items()]
     project.write_rows("said.jsonl", rows)
-    done = project.run("review", "import", "said.jsonl", "--run", "latest")
+    done = project.run("review", "import", "said.jsonl", "--run", run)
     assert done.code == 0, done.err
 
 
@@ -335,35 +335,52 @@ def read_until(number: int, wanted: str, timeout_s: float = 30) -> str:
 # -- gates -------------------------------------------------------------------------------------------------------------
 
 
-def gated(project: Project, answers: dict[str, list[str]], limits: dict[str, Any] | None = None) -> Result:
-    """Gate the suite with a review column against the baseline."""
-    gate = {"max_error_rate": 1.0, **({"metrics": {"親切さ": limits}} if limits else {})}
-    run_version(project, answers, ROWS, metrics=[ANSWER, ASKED], gate=gate)
+def gated(project: Project, limits: dict[str, Any] | None = None) -> Result:
+    """Gate the suite against the baseline, with limits on its review column."""
+    path = project.root / "evals" / "teams.yaml"
+    suite = json.loads(path.read_text("utf-8"))
+    suite["gate"] = {"max_error_rate": 1.0, **({"metrics": {"親切さ": limits}} if limits else {})}
+    path.write_text(json.dumps(suite, ensure_ascii=False), "utf-8")
     return project.run("gate", "evals/teams.yaml", "--json")
 
 
 def test_a_gate_uses_reviews_of_the_same_answers(project: Project) -> None:
     """The gate's own run takes its answers from the ledger, and with them what people said of them."""
-    answers = right_answers(ROWS, 2)
-    gate = {"max_error_rate": 1.0, "metrics": {"親切さ": {"min": 4}}}
-    run_version(project, answers, ROWS, metrics=[ANSWER, ASKED], gate=gate)
+    run_version(project, right_answers(ROWS, 2), ROWS, metrics=[ANSWER, ASKED])
     take_in(project, {row["id"]: {"scores": {"nice": 5}, "scales": {"nice": "1-5"}} for row in ROWS})
     assert project.run("baseline", "set", "latest").code == 0
-    passed = project.run("gate", "evals/teams.yaml", "--json")
+    passed = gated(project, {"min": 4})
     assert passed.code == 0, passed.out
     take_in(project, {row["id"]: {"scores": {"nice": 1}} for row in ROWS})
-    failed = project.run("gate", "evals/teams.yaml", "--json")
+    failed = gated(project, {"min": 4})
     assert failed.code == 1
     assert any(reason["metric"] == "親切さ" and reason["kind"] == "limit" for reason in reasons(failed))
 
 
-def test_a_gate_without_reviews_says_so(project: Project) -> None:
-    """Nobody has looked: that is no pass, and the reason says what to do."""
-    done = gated(project, {**right_answers(ROWS, 2), "c00": ["新しい", "新しい"]}, {"min": 4})
+def test_a_run_says_which_limit_nobody_has_reviewed_for(project: Project) -> None:
+    """Exit 5, though other metrics have scores: the limit has nothing to judge."""
+    run_version(project, right_answers(ROWS, 2), ROWS, metrics=[ANSWER, ASKED])
+    gated(project, {"min": 4})
+    done = project.run("run", "evals/teams.yaml", "-q")
+    assert done.code == 5
+    assert "no answer has a score that the limit on 親切さ could judge" in " ".join(done.err.split())
+
+
+@pytest.mark.parametrize("side", ["neither", "baseline", "candidate"])
+def test_a_gate_without_reviews_on_both_sides_is_never_green(project: Project, side: str) -> None:
+    """Nobody has looked at one of them: that is no pass, with a limit or without, and the reason says what to do."""
+    answers = {row["id"]: ["新しい", "新しい"] for row in ROWS}
+    run_version(project, answers, ROWS, metrics=[ANSWER, ASKED])
+    said = {row["id"]: {"scores": {"nice": 5}, "scales": {"nice": "1-5"}} for row in ROWS}
+    if side != "neither":
+        take_in(project, said, run="latest" if side == "candidate" else "latest~2")
+    done = gated(project, {"min": 4} if side == "neither" else None)
     assert done.code in {1, 5}
-    said = " ".join(reason["message"] for reason in reasons(done) if reason["metric"] == "親切さ")
-    assert "no case is reviewed on both sides" in said
-    assert "no answer has a score" in said
+    found = [reason for reason in reasons(done) if reason["metric"] == "親切さ"]
+    assert any(reason["blocking"] for reason in found)
+    text = " ".join(reason["message"] for reason in found)
+    assert "no case is reviewed on both sides" in text
+    assert side != "neither" or "no answer has a score" in text
 
 
 def test_automatic_columns_never_gate(project: Project) -> None:

@@ -107,7 +107,17 @@ def _say_how_it_ended(outcome: RunOutcome) -> None:
     elif outcome.exit_code is ExitCode.INCOMPLETE:
         print_problems([_too_many_errors(outcome, outcome.run, outcome.summary)])
     elif outcome.exit_code is ExitCode.NOTHING_TO_JUDGE:
-        print_problems([Problem(slug="run-nothing-judged", message="no metric had anything to judge")])
+        print_problems([_nothing_judged(outcome.summary)])
+
+
+def _nothing_judged(summary: RunSummary) -> Problem:
+    """Return what had nothing to judge: a limit, where other metrics had something."""
+    empty = list(dict.fromkeys(limit.metric for limit in summary.limits if limit.mean is None))
+    has_scores = any(metric.n_samples for arm in summary.arms for metric in arm.metrics)
+    message = "no metric had anything to judge"
+    if empty and has_scores:
+        message = f"no answer has a score that the limit on {', '.join(empty)} could judge"
+    return Problem(slug="run-nothing-judged", message=message)
 
 
 def _too_many_errors(outcome: RunOutcome, run: Run, summary: RunSummary) -> Problem:
