@@ -70,6 +70,16 @@ def test_a_regressed_run_is_promoted_only_by_force(project: Project, server: Ope
     assert project.run("baseline", "show", "--json").json["baseline"] != before
 
 
+def test_a_first_baseline_is_refused_for_a_limit_alone(project: Project, server: OpenAIServer) -> None:
+    """That it has no baseline to be compared with is no objection, and not mentioned."""
+    project.write_suite(server.base_url, samples=3, gate={"metrics": {"exact_match": {"max": 0.2}}})
+    assert project.run("run").code == 1
+    refused = project.run("baseline", "set")
+    assert refused.code == 2
+    assert "the gate fails: ask/small · exact_match: limit" in refused.err
+    assert "no baseline to compare with" not in refused.err
+
+
 def test_a_run_with_errors_is_refused(project: Project, server: OpenAIServer) -> None:
     """Missing answers would be missing from every later comparison."""
     prompts = [{"text": "DOWN {{ question }}", "name": "ask"}]

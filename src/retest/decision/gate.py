@@ -206,6 +206,8 @@ def _change(metric: MetricComparison) -> str:
 
 def _missed(metric: MetricComparison) -> str:
     kind = "rise" if metric.direction == "lower" else "drop"
+    if metric.mde is None and metric.n_cases > 1:
+        return f"which {kind} could have been missed cannot be told"
     if metric.mde is None:
         return f"a {kind} of any size could have been missed"
     size = f"{metric.mde:.1%}" if metric.scale == "log" else _number(metric.mde)

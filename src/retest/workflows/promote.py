@@ -81,9 +81,9 @@ def _objections(run: Run, reasons: tuple[GateReason, ...]) -> Iterator[str]:
     if run.counts.errors:
         yield f"{run.counts.errors} of its {run.counts.samples} samples are errors"
     for reason in reasons:
-        if reason.blocking:
+        if reason.blocking and reason.kind != "baseline":  # the first baseline has none to be compared with
             about = " · ".join(part for part in (reason.arm, reason.metric, reason.case_id) if part)
-            yield f"the gate fails: {about}: {reason.message}"
+            yield ": ".join(part for part in ("the gate fails", about, reason.message) if part)
 
 
 def _warnings(store: Store, run: Run) -> Iterator[str]:

@@ -157,6 +157,16 @@ def test_an_inconclusive_pass_says_what_could_have_been_missed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("n_cases", "said"),
+    [(1, "a drop of any size could have been missed"), (40, "which drop could have been missed cannot be told")],
+)
+def test_an_unknown_spread_is_no_promise(n_cases: int, said: str) -> None:
+    """One case misses everything; cases that all changed alike say nothing of the next run."""
+    given = facts(compared(metric("inconclusive", mde=None, n_cases=n_cases)))
+    assert any(said in reason.message for reason in judge_gate(given, GatePolicy()).reasons)
+
+
+@pytest.mark.parametrize(
     ("before", "after", "words"),
     [
         (693.4, 1_376.2, "693 before, 1,376 now (+683)"),
