@@ -183,3 +183,6 @@ CLASSIFICATION: tuple[FigureKind, ...] = (
 
 CORPUS = "corpus"
 """The score of all answers together, which is not the mean of the sentence scores."""
+
+TELLING = frozenset({"f1_macro", "balanced_accuracy", "kappa", "ece", "brier", CORPUS})
+"""What is shown where not every figure is: those that say something that the metric's mean does not."""

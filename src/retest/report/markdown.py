@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from retest.domain.gate import GateReport
 from retest.report import markdown_sections as sections
 from retest.report.markdown_cases import changed_cases, flaky_cases
+from retest.report.markdown_figures import figures
 from retest.report.markdown_text import escape_text, marker, table
 from retest.report.numbers import plural
 from retest.report.verdict_text import (
@@ -131,8 +132,7 @@ def _suite(report: GateReport, detail: Detail) -> Iterator[str]:
     for arm in arms[: detail.arms]:
         yield from sections.verdicts(arm, detail.rows)
         yield from changed_cases(arm, excerpts=detail.excerpts, chars=detail.chars, lines=detail.cases)
-        if (usage := sections.usage(arm)) is not None:
-            yield usage
+        yield from (part for part in (figures(arm, detail.rows), sections.usage(arm)) if part is not None)
     if len(arms) > detail.arms:
         yield f"and {len(arms) - detail.arms:,} more arms; over all: {escape_text(summary_of_verdicts(report))}"
     yield from (part for part in _rest(report, detail) if part is not None)

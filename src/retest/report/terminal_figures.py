@@ -8,14 +8,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from retest.domain.figures import ConfusionMatrix, Figure, FigureChange, MetricFigures
+from retest.domain.figures import TELLING, ConfusionMatrix, Figure, FigureChange, MetricFigures
 from retest.domain.summary import ArmSummary, MetricSummary
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_count, format_interval, format_signed, format_value, plural
 
 FEW_LABELS = 8
 """Up to so many labels are shown without being asked for."""
-_TELLING = frozenset({"f1_macro", "balanced_accuracy", "kappa", "ece", "brier", "corpus"})
 _LABEL_CELLS = 10  # of a column of the matrix
 _MOST_COLUMNS = 30
 
@@ -62,13 +61,13 @@ def _keys(arms: Sequence[ArmSummary], *, everything: bool) -> Iterator[tuple[str
     for arm in arms:
         for metric in arm.metrics:
             for figure in metric.figures.values if metric.figures is not None else ():
-                if figure.label is None and (everything or figure.name in _TELLING):
+                if figure.label is None and (everything or figure.name in TELLING):
                     yield metric.name, figure.name
 
 
 def change_table(changes: Sequence[FigureChange], *, everything: bool) -> Table | None:
     """Return figures before and after, with the interval of the difference; None where there is none to show."""
-    shown = [one for one in changes if everything or (one.label is None and one.name in _TELLING)]
+    shown = [one for one in changes if everything or (one.label is None and one.name in TELLING)]
     if not shown:
         return None
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
