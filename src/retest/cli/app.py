@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 
 import typer
@@ -131,9 +133,23 @@ def _say(problems: Sequence[Problem], code: ExitCode, *, as_json: bool) -> int:
     return int(code)
 
 
+_NO_FILE_LEFT = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+def _no_file_left(error: OSError) -> Problem:
+    return Problem(
+        slug="too-many-open-files",
+        message="the system allows no more open files and connections; what was recorded by then is kept",
+        details=(str(error),),
+        fix="raise the limit (ulimit -n 4096) or lower --concurrency; the same command goes on",
+    )
+
+
 def _internal_error(error: Exception, *, as_json: bool) -> int:
     import traceback
 
+    if isinstance(error, OSError) and error.errno in _NO_FILE_LEFT:
+        return _say([_no_file_left(error)], ExitCode.INCOMPLETE, as_json=as_json)
     traceback.print_exception(error, file=sys.stderr)
     problem = Problem(slug="internal-error", message="this is a bug in retest; the traceback above says where")
     return _say([problem], ExitCode.INTERNAL, as_json=as_json)
@@ -144,8 +160,25 @@ def _internal_error(error: Exception, *, as_json: bool) -> int:
 _COLLECT_EVERY = 50_000
 
 
+_MOST_FILES = 10_240  # what macOS allows at most
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets this process have: each call in flight takes one."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # it stays as it is
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> None:
     """Run the command line."""
+    _raise_file_limit()
     gc.set_threshold(_COLLECT_EVERY, 20, 20)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a console of another encoding shows a mark instead of failing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -53,13 +54,21 @@ class UserFunction:
         self.declared = _Declarations(place, self._function, module).read(settings)
 
     def __call__(self, case: Case, response: Response) -> ScoreOutcome | Awaitable[ScoreOutcome]:
-        """Return the score, or an awaitable of it; what the function raises is returned as a failure."""
+        """Return the score, or an awaitable of it; what the function raises is returned as a failure.
+
+        A child that the function forked and that comes back here ends: it is no second retest.
+        """
+        process = os.getpid()
         try:
             positional = [self._argument(name, case, response) for name in self._positional]
             named = {name: self._argument(name, case, response) for name in self._named}
             result = self._function(*positional, **named)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+            if os.getpid() != process:
+                os._exit(1)
             return failure_in(error, self.place)
+        if os.getpid() != process:
+            os._exit(0)
         return self._awaited(result) if inspect.isawaitable(result) else outcome_of(result, self.declared)
 
     async def _awaited(self, result: Awaitable[object]) -> ScoreOutcome:
