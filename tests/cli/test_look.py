@@ -230,6 +230,26 @@ def test_json_is_one_object_when_a_command_is_refused(
     assert (done.code, done.json["exit_code"], done.json["problems"][0]["slug"]) == (code, code, slug)
 
 
+@pytest.mark.parametrize(
+    ("args", "message", "fix"),
+    [
+        (("run", "--sampels", "3"), "no such option: --sampels", "did you mean '--samples'?"),
+        (("runn",), "no such command 'runn'", "did you mean 'run', 'runs'?"),
+        (("baseline", "exprt"), "no such command 'exprt'", "did you mean 'export'?"),
+        (("show", "a", "b"), "got unexpected extra argument(s) (b)", "`retest show --help` shows what there is"),
+    ],
+)
+def test_a_wrong_flag_reads_like_any_other_mistake(
+    project: Project, args: tuple[str, ...], message: str, fix: str
+) -> None:
+    """What, how the command is written, how to mend it, and the slug; exit code 2."""
+    done = project.run(*args)
+    lines = done.err.splitlines()
+    assert (done.code, done.out, lines[0]) == (2, "", f"error: {message}")
+    assert lines[1].startswith("  retest ")
+    assert lines[2:] == [f"  fix: {fix}  [usage-flags]"]
+
+
 @pytest.mark.parametrize(("flag", "cases"), [("--case=c1", ["c1", "c1"]), ("--errors", ["c2", "c2"])])
 def test_samples_are_shown_as_json(looked_at: Project, flag: str, cases: list[str]) -> None:
     """`show --case`, `--failures` and `--errors` give their samples as `export` writes them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import functools
 import gc
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 import typer
 
@@ -115,7 +117,7 @@ def _run_guarded(call: Callable[[], ExitCode | None], *, as_json: bool) -> int:
         # The reader has seen enough (`retest show | head`); the interpreter must not complain at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.PASSED)
-    except typer.Exit:
+    except (typer.Exit, typer.Abort):
         raise
     except Exception as error:  # noqa: BLE001 - the last place that can say so in a readable way
         return _internal_error(error, as_json=as_json)
@@ -183,17 +185,42 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a console of another encoding shows a mark instead of failing
             stream.reconfigure(errors="backslashreplace")
+    raise SystemExit(_run_command())
+
+
+def _run_command() -> int:
+    """Return the exit code of the command that was typed; what typer refuses is told as every other mistake is."""
     try:
-        build_app()()
-    except SystemExit as end:
-        refusal = getattr(end.__context__, "format_message", None)  # what typer itself refused, and has shown
-        if refusal is not None and "--json" in sys.argv:
-            _print_refusal(refusal())
-        raise
+        code = build_app()(standalone_mode=False)
+    except typer.Abort:
+        nothing = Problem(slug="run-interrupted", message="interrupted; nothing was changed")
+        return _say([nothing], ExitCode.INTERRUPTED, as_json=False)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what all of typer's refusals have
+            raise
+        return _refuse(error)
+    return code if isinstance(code, int) else int(ExitCode.PASSED)
 
 
-def _print_refusal(message: str) -> None:
-    from retest.cli.console import print_json
-    from retest.report.json_report import problem_document
+def _refuse(refusal: Any) -> int:
+    """Tell what typer refused: a flag, a value or a command."""
+    told, context = str(refusal.format_message()), refusal.ctx
+    if not told and context is not None:  # a command that shows its help when it is given nothing
+        typer.echo(context.get_help())
+        return int(ExitCode.USAGE)
+    message, _, near = told.partition(" Did you mean ")
+    message = message.partition(" (Possible options: ")[0].replace(": Value error, ", ": ")
+    near = near or ", ".join(f"'{name}'" for name in _close_options(refusal))
+    path = "retest" if context is None else context.command_path.replace("python -m retest", "retest")
+    problem = Problem(
+        slug="usage-flags",
+        message=message[:1].lower() + message[1:].rstrip("."),
+        details=() if context is None else (" ".join([path, *context.command.collect_usage_pieces(context)]),),
+        fix=f"did you mean {near.rstrip('?')}?" if near else f"`{path} --help` shows what there is",
+    )
+    return _say([problem], ExitCode.USAGE, as_json="--json" in sys.argv)
 
-    print_json(problem_document([Problem(slug="usage-flags", message=message)], ExitCode.USAGE))
+
+def _close_options(refusal: Any) -> list[str]:
+    known, wrong = getattr(refusal, "possibilities", None), getattr(refusal, "option_name", "")
+    return difflib.get_close_matches(wrong, known or (), cutoff=0.75)
