@@ -110,6 +110,16 @@ def test_what_is_not_committed_stands_on_top(tmp_path: Path) -> None:
     assert [version["message"] for version in versions(project, "prompts/b.md")] == ["not in git"]
 
 
+def test_runs_of_a_text_that_no_commit_has_are_counted(tmp_path: Path) -> None:
+    """They are said to be there, and are not shown as another version's."""
+    project = Project(tmp_path)
+    run_version(project, right_answers(ROWS[:2], 1), ROWS[:2], prompt="Never committed {{ q }}\n")
+    project.write("prompts/ask.md", "Committed {{ q }}\n")
+    commit_all(project.root, "first")
+    assert versions(project, "prompts/ask.md")[0]["results"] == []
+    assert "1 run of this path used a text" in " ".join(project.run("log", "prompts/ask.md").out.split())
+
+
 def test_an_included_file_belongs_to_the_version(tmp_path: Path) -> None:
     """A version's results are found though its text alone does not make its hash."""
     project = Project(tmp_path)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retest.domain.comparison import MetricComparison
@@ -20,6 +21,7 @@ from retest.workflows.workspace import Workspace
 if TYPE_CHECKING:
     from retest.store.database import Store
 
+_MOST_RUNS = 500  # of one version: the newest count
 _BEFORE = 20  # versions read beyond those that are shown: the oldest of these is compared with one of them
 
 
@@ -59,36 +61,45 @@ def read_log(workspace: Workspace, store: Store | None, path: str, wish: LogWish
 
 
 class _Uses:
-    """Which finished runs used which version of a prompt, the newest first."""
+    """Which finished runs used which version of a prompt, the newest first; read when a version is first asked for."""
 
     def __init__(self, store: Store, suite: str | None) -> None:
-        from retest.store.records import RunFilter
-
+        self._store, self._suite = store, suite
         self._by_hash: dict[str, list[tuple[Run, RunArm]]] = {}
-        for run in store.list_runs(RunFilter(suite=suite, statuses=("complete",))):
-            for arm in run.arms:
-                self._by_hash.setdefault(arm.prompt_hash, []).append((run, arm))
+
+    def of(self, prompt_hash: str | None) -> Sequence[tuple[Run, RunArm]]:
+        if prompt_hash is None:
+            return ()
+        if prompt_hash not in self._by_hash:
+            runs = self._runs(prompt_hash)
+            self._by_hash[prompt_hash] = [
+                (run, arm) for run in runs for arm in run.arms if arm.prompt_hash == prompt_hash
+            ]
+        return self._by_hash[prompt_hash]
 
     def count(self, prompt_hash: str | None) -> int:
-        return len({run.run_id for run, _ in self._by_hash.get(prompt_hash or "", ())})
+        return len({run.run_id for run, _ in self.of(prompt_hash)})
 
     def newest(self, prompt_hash: str | None) -> Mapping[tuple[str, str], tuple[Run, RunArm]]:
         """Return the newest run of each suite and target."""
         found: dict[tuple[str, str], tuple[Run, RunArm]] = {}
-        for run, arm in self._by_hash.get(prompt_hash or "", ()):
+        for run, arm in self.of(prompt_hash):
             found.setdefault((run.suite, arm.target_name), (run, arm))
         return found
 
     def elsewhere(self, path: str, known: set[str | None]) -> int:
-        normal = os.path.normpath(path)
-        return len(
-            {
-                run.run_id
-                for name, uses in self._by_hash.items()
-                for run, arm in uses
-                if name not in known and arm.prompt_path is not None and os.path.normpath(arm.prompt_path) == normal
-            }
+        """Return how many runs of the path used a text that is not known."""
+        normal = Path(os.path.normpath(path)).as_posix()
+        return sum(
+            any(arm.prompt_path == normal and arm.prompt_hash not in known for arm in run.arms)
+            for run in self._runs(normal)
         )
+
+    def _runs(self, prompt: str) -> Sequence[Run]:
+        from retest.store.records import RunFilter
+
+        wanted = RunFilter(prompt=prompt, suite=self._suite, statuses=("complete",), limit=_MOST_RUNS)
+        return self._store.list_runs(wanted)
 
 
 class _Comparisons:
