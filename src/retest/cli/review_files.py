@@ -23,6 +23,7 @@ def import_file(path: Path, wish: ImportWish, workspace: Workspace, *, as_json: 
     from dataclasses import replace
 
     from retest.cli.console import print_json, stdout
+    from retest.report.numbers import plural
     from retest.workflows.find_runs import find_run
     from retest.workflows.review_files import read_review_file
     from retest.workflows.review_import import import_reviews
@@ -39,7 +40,7 @@ def import_file(path: Path, wish: ImportWish, workspace: Workspace, *, as_json: 
         f"{report.edited:,} edited",
         f"{report.unchanged:,} unchanged",
         *([f"{report.older:,} older than what the store has: left out"] if report.older else []),
-        *([f"{report.empty:,} rows without a review"] if report.empty else []),
+        *([f"{plural(report.empty, 'row')} without a review"] if report.empty else []),
     ]
     stdout().print(", ".join(said), markup=False)
     return ExitCode.PASSED
