@@ -131,3 +131,14 @@ def test_the_gates_reports_name_the_figure(project: Project) -> None:
     for name in ("r.xml", "r.md", "r.json"):
         assert "intent.f1_macro" in (project.root / name).read_text("utf-8")
     assert "the figure must be at least 0.9" in done.out
+
+
+def test_a_baseline_file_compares_like_its_run(project: Project) -> None:
+    """Whatever the order of its lines: cases are paired by their ids, and the intervals are the same."""
+    run = project.run("runs", "--json").json["runs"][-1]["run"]
+    later = project.run("runs", "--json").json["runs"][-2]["run"]
+    assert project.run("baseline", "export", "--run", run, "-o", "before.jsonl", "--outputs").code == 0
+    found = [
+        project.run("diff", side, later, "--json").json["arms"]["ask/r"]["figures"] for side in (run, "before.jsonl")
+    ]
+    assert found[0] == found[1]

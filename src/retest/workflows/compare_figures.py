@@ -101,7 +101,8 @@ def _stored(pair: FigurePair, plan: MetricPlan, number: int) -> FigureFacts | No
     if rows is None:
         return None
     numbers = {case_id: place for place, case_id in enumerate(pair.pairs.paired)}
-    ids = list(side.scores.cases)
+    # As the store numbers them: scores that were read from a baseline file have their cases in another order.
+    ids = [case.case_id for _, case in side.store.iter_cases(side.run.run_id)]
     facts = FigureFacts(plan.metric.metric)
     for row in rows:
         place = numbers.get(ids[row.case_index])
