@@ -46,6 +46,7 @@ lint: $(VENV)/.installed-tests
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed-tests
+	@sh .ci/debian-bench
 	$(BIN)/python -m benchmarks
 
 clean:

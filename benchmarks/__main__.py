@@ -1,6 +1,7 @@
-"""Measure and write the table into docs/performance.md: ``python -m benchmarks``, or ``make bench``.
+"""Measure and write the tables into docs/performance.md: ``python -m benchmarks``, or ``make bench``.
 
-Loopback only. Four to ten minutes on two cores; ``--quick`` takes one, with a tenth of the calls, and writes nothing.
+Loopback only. Ten minutes on two idle cores; ``--quick`` takes one, with a tenth of the calls, and writes nothing. Each
+group of measurements has its own table, with what it was measured on.
 """
 
 from __future__ import annotations
@@ -32,21 +33,26 @@ def main() -> int:
     """Measure what is asked for, print each row as it comes, write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the calls; the document is left alone")
-    parser.add_argument("--only", choices=sorted(GROUPS), action="append", help="leaves the document alone")
+    parser.add_argument("--only", choices=sorted(GROUPS), action="append", help="the other tables stay as they are")
     options = parser.parse_args()
-    load_before = os.getloadavg()[0]
-    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="retest-bench-") as folder:
         for name in options.only or GROUPS:
-            for row in GROUPS[name](Path(folder) / name, 10 if options.quick else 1):
-                print(row.line(), flush=True)
-                rows.append(row)
-    text = f"{markdown(rows)}\n\n{conditions(load_before)}"
-    if options.quick or options.only:
-        print(text)
-    else:
-        write_into(DOCUMENT, text)
+            text = _measured(name, Path(folder) / name, 10 if options.quick else 1)
+            if not options.quick:
+                write_into(DOCUMENT, name, text)
     return 0
+
+
+def _measured(name: str, folder: Path, fewer: int) -> str:
+    """Print each row of a group as it comes; return the table with what it was measured on."""
+    load_before = os.getloadavg()[0]
+    rows: list[Row] = []
+    for row in GROUPS[name](folder, fewer):
+        print(row.line(), flush=True)
+        rows.append(row)
+    about = conditions(load_before)
+    print(about, flush=True)
+    return f"{markdown(rows)}\n\n{about}"
 
 
 if __name__ == "__main__":

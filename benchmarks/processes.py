@@ -6,10 +6,8 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,15 +69,3 @@ def pinned(core: int) -> list[str]:
     if shutil.which("taskset") is None or (os.cpu_count() or 1) < 2:
         return []
     return ["taskset", "-c", str(core)]
-
-
-@contextmanager
-def model_server() -> Iterator[str]:
-    """Give the base URL of an OpenAI-compatible server that answers at once, on core 1."""
-    argv = [*pinned(1), sys.executable, "-m", "support.openai_server", "--echo"]
-    with subprocess.Popen(argv, cwd=TESTS, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.kill()

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 _LIBRARIES = ("openai", "aiohttp", "typer", "pydantic", "sqlalchemy", "numpy", "scipy", "rouge-score", "sacrebleu")
-_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +43,9 @@ def conditions(load_before: float) -> str:
     )
 
 
-def write_into(document: Path, text: str) -> None:
-    """Replace what stands between the two marks of a document."""
-    before, rest = document.read_text("utf-8").split(_BEGIN)
-    after = rest.split(_END)[1]
-    document.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}", "utf-8")
+def write_into(document: Path, group: str, text: str) -> None:
+    """Replace what stands between a group's two marks in a document."""
+    begin, end = f"<!-- measured: {group} -->", f"<!-- end: {group} -->"
+    before, rest = document.read_text("utf-8").split(begin)
+    after = rest.split(end)[1]
+    document.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")

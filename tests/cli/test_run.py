@@ -78,7 +78,7 @@ def test_a_fixed_seed_differs_between_samples(project: Project) -> None:
 
 
 def test_a_call_limit_leaves_a_run_that_the_same_command_finishes(project: Project) -> None:
-    """The budget ends the run with exit 4; without it the rest is called, and only the rest."""
+    """The budget ends the run with exit 4; without it the rest is called, and only the rest; the run counts all."""
     project.write_cases(10)
     with OpenAIServer(echo) as server:
         project.write_suite(server.base_url)
@@ -88,7 +88,7 @@ def test_a_call_limit_leaves_a_run_that_the_same_command_finishes(project: Proje
         assert server.count == 4
         finished = project.run("run", "--json")
         assert server.count == 10
-    assert (finished.code, finished.json["samples"], finished.json["ledger_hits"]) == (0, 10, 4)
+        assert (finished.code, finished.json["samples"], finished.json["calls"]) == (0, 10, 10)
 
 
 def test_a_cost_limit_needs_a_price(project: Project) -> None:
