@@ -184,6 +184,17 @@ def test_an_embedding_needs_a_judge_with_that_interface(project: Project) -> Non
         assert project.run("check").code == 0
 
 
+@pytest.mark.parametrize("api", ["embeddings", "moderations"])
+def test_an_endpoint_that_does_not_chat_is_no_target(project: Project, api: str) -> None:
+    """It is refused before a call: its numbers would be scored as answers."""
+    project.write_cases(1)
+    with JudgedServer(lambda _: ok()) as server:
+        target = {"name": "t", "provider": "openai", "model": "m", "base_url": server.base_url, "api": api}
+        project.write_suite(server.base_url, targets=[target])
+        refused = project.run("run")
+        assert (refused.code, "[suite-target-api]" in refused.err, server.count) == (2, True, 0)
+
+
 def test_embedding_stops_at_its_budget_and_goes_on_later(project: Project) -> None:
     """`limits.max_calls` counts requests; the same command then pays for the rest alone."""
     project.write_cases(200)

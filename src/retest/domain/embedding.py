@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from math import isfinite, sqrt
 
 EMBEDDINGS_API = "embeddings"  # what a suite calls the interface of an endpoint that embeds
+WORDLESS_APIS = frozenset({"moderations", EMBEDDINGS_API})  # interfaces that answer no question in words
 _FLOAT = "f"  # 32 bits: what models compute with, so nothing is lost
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from retest.domain.catalog import JudgeInfo
-from retest.domain.embedding import EMBEDDINGS_API
+from retest.domain.embedding import WORDLESS_APIS
 from retest.domain.json_value import JsonValue
 from retest.domain.judge import JudgeDefinition, JudgeSpec, Judging
 from retest.errors import SuiteError
@@ -19,9 +19,6 @@ from retest.suites.named_files import check_file
 from retest.suites.scope import SuiteScope
 from retest.suites.suggestions import did_you_mean, listing
 from retest.suites.yaml_nodes import ListNode, MapNode, NodePath, ScalarNode, find
-
-
-_SPECIAL_APIS = frozenset({"moderations", EMBEDDINGS_API})  # which answer no question in words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +78,7 @@ def _fitting(metric: JudgedMetric, judges: Mapping[str, BuiltJudge]) -> list[Bui
 def _takes(metric: JudgedMetric, judge: JudgeSpec) -> bool:
     """Return whether a judge has the interface that the metric needs."""
     api = judge.target.options.get("api")
-    return api == metric.info.api if metric.info.api is not None else api not in _SPECIAL_APIS
+    return api == metric.info.api if metric.info.api is not None else api not in WORDLESS_APIS
 
 
 def _named(scope: SuiteScope) -> set[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from retest.domain.catalog import ProviderInfo
+from retest.domain.embedding import WORDLESS_APIS
 from retest.domain.json_value import JsonValue
 from retest.domain.suite import TargetSpec
 from retest.errors import RetestError
@@ -124,6 +125,8 @@ def _build(scope: SuiteScope, draft: _Draft) -> BuiltTarget | None:
     options = _options(scope, draft, info)
     if options is None or not _may_be_used(scope, draft, info, options) or not _check_files(scope, draft, options):
         return None
+    if not _answers(scope, draft, options):
+        return None
     spec = TargetSpec(
         name=draft.name,
         provider=info.name,
@@ -210,6 +213,21 @@ def _param_hint(key: str) -> str | None:
 def _may_be_used(scope: SuiteScope, draft: _Draft, info: ProviderInfo, options: BaseModel) -> bool:
     use = Use(what=draft.what, place=draft.resolve, options=options.model_dump(mode="json", by_alias=True))
     return may_run(scope, info, use, "provider") and may_call(scope, info, use)
+
+
+def _answers(scope: SuiteScope, draft: _Draft, options: BaseModel) -> bool:
+    """Return whether a target has an interface that answers in words; judges may have others."""
+    api = getattr(options, "api", None)
+    if draft.kind != "target" or api not in WORDLESS_APIS:
+        return True
+    scope.error(
+        "suite-target-api",
+        f"target '{draft.name}' has `api: {api}`, which answers no prompt",
+        scope.at(*draft.resolve(("api",))),
+        details=("moderations and embeddings are for the judges of `moderation` and `embedding_similarity`",),
+        fix="put it under `judges`, and name a model that chats as the target",
+    )
+    return False
 
 
 def _check_files(scope: SuiteScope, draft: _Draft, options: BaseModel) -> bool:
