@@ -24,8 +24,8 @@ TIGHT = {"block": "regression", "metrics": {"exact_match": {"margin": 0.01}}}
 def answer(request: Received) -> Reply:
     """Answer right, but to a bad prompt never; one in ten of the answers to a shaky one is wrong."""
     word, _, question = request.last_user.rpartition(" ")
-    number = request.body["seed"]
-    wrong = word == "BAD" or (word == "SHAKY" and random.Random(number).random() < 0.1)  # noqa: S311 - no secret
+    shaky = random.Random(request.body["seed"]).random() < 0.1  # noqa: S311 - no secret
+    wrong = word == "BAD" or (word == "DEAD" and question == "q5") or (word == "SHAKY" and shaky)
     return ok("?" if wrong else question, delay_s=0.05 if word == "SLOW" else 0.0)
 
 
@@ -235,6 +235,33 @@ def test_a_waived_regression_does_not_stop(project: Project, server: OpenAIServe
     before = server.count
     gate(project)
     assert server.count - before == PLANNED
+
+
+def test_a_dead_case_is_found_by_sampling_it_again(project: Project, server: OpenAIServer) -> None:
+    """The looks pass it by the margin; sampled again with what that saved it fails, and repeating is free."""
+    write(project, server, "GOOD", samples=10)
+    assert project.run("run").code == 0
+    assert project.run("baseline", "set").code == 0
+    write(project, server, "DEAD", gate={**MARGIN, "min_cases": CASES})
+    assert gate(project).code == 0
+    before = server.count
+    first = gate(project, "--recheck", "--json", code=1)
+    assert first.json["until_decided"]["rechecked"] == 1
+    assert first.json["until_decided"]["rechecked_samples"] == server.count - before == 8
+    assert first.json["run"]["samples"] == first.json["run"]["planned"]
+    again = gate(project, "--recheck", "--json", code=1)
+    assert server.count - before == 8
+    assert again.json["until_decided"] == first.json["until_decided"]
+    assert "sampled again with what was saved" in flat(project.run("show", "latest").out)
+
+
+@pytest.mark.parametrize(
+    "args", [["--recheck"], ["--until-decided", "--recheck", "--fresh-baseline"]], ids=["alone", "fresh"]
+)
+def test_a_recheck_without_savings_is_refused(project: Project, args: list[str]) -> None:
+    """A usage error that says what is missing, before any call."""
+    done = project.run("gate", *args)
+    assert (done.code, "[recheck-without-savings]" in done.err) == (2, True), done.err
 
 
 def test_a_fresh_baseline_is_sampled_in_step(project: Project, server: OpenAIServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 
 from retest.decision.decide import MetricScores
 from retest.decision.sequential import ArmLooks, LookDesign
-from retest.domain.sequential import ArmStand
+from retest.domain.sequential import RECHECK_SAMPLES, ArmStand
+from retest.stats.compare import compare
+from retest.stats.sequential_design import call_schedule, case_order
+from retest.workflows.pair_looks import SUSPECT_P
 from support.simulate import mixed, shifted
 
 Passes: TypeAlias = NDArray[np.bool_]
@@ -40,6 +44,47 @@ def _until_decided(looks: ArmLooks, metrics: list[MetricScores]) -> tuple[str, i
         if found is not None and found.stops:
             return found.outcome, number + 1, looks.stand("before", "after", {})
     raise AssertionError("the last look always ends it")
+
+
+@lru_cache(maxsize=8)
+def _rechecked(replicates: int, *, dead: bool) -> float:
+    """Return how often the gate fails where suspects are sampled eight times more; one case may have died."""
+    fails = 0
+    for seed in range(replicates):
+        rng = np.random.default_rng(seed)
+        chances = mixed(rng, _CASES)
+        after = chances.copy()
+        if dead:
+            after[int(np.argmax(chances))] = 0.02
+        design = LookDesign(
+            case_ids=_IDS,
+            paired=frozenset(_IDS),
+            samples=_AFTER,
+            looks=_LOOKS,
+            seed=seed,
+            most_samples=_AFTER + RECHECK_SAMPLES,
+        )
+        baseline, all_samples = (
+            rng.random((_CASES, count)) < p[:, None] for count, p in ((10, chances), (_AFTER + RECHECK_SAMPLES, after))
+        )
+        metric = _scores("m", baseline, all_samples[:, :_AFTER], "mean", 0.2)
+        looks = ArmLooks(design)
+        _, taken, _ = _until_decided(looks, [metric])
+        counts = call_schedule(case_order(_CASES, seed), _AFTER, _LOOKS)[taken - 1]
+        seen = {
+            case_id: all_samples[place, : counts[place]].astype(float).tolist() for place, case_id in enumerate(_IDS)
+        }
+        unlikely = compare(metric.baseline, seen).case_p
+        suspects = [case_id for case_id, p in unlikely.items() if p <= SUSPECT_P]
+        if taken < _LOOKS and suspects:
+            more = {
+                case_id: all_samples[place, : counts[place] + RECHECK_SAMPLES].astype(float).tolist()
+                for place, case_id in enumerate(_IDS)
+                if case_id in suspects
+            }
+            looks.recheck([replace(metric, candidate={**seen, **more})], [str(case_id) for case_id in suspects])
+        fails += any(stand.verdict == "regressed" for stand in looks.stand("before", "after", {}).metrics)
+    return fails / replicates
 
 
 @lru_cache(maxsize=16)
@@ -117,6 +162,18 @@ def test_the_verdict_that_is_kept_is_the_one_that_stopped(replicates: int) -> No
     """The p-values of the whole design, compared with alpha, say what the look's own said of its level."""
     fails, regressed, _ = _simulated(("mean",), -20.0, replicates)
     assert fails == regressed
+
+
+@_REPLICATES
+def test_unchanged_suspects_rarely_fail(replicates: int) -> None:
+    """Whichever cases are sampled again, all of them are corrected for."""
+    assert _rechecked(replicates, dead=False) <= _limit(replicates)
+
+
+@_REPLICATES
+def test_a_dead_case_is_found_by_sampling_suspects_again(replicates: int) -> None:
+    """One dead case of forty moves the mean by less than the margin: the looks alone would pass it."""
+    assert _rechecked(replicates, dead=True) >= 0.5
 
 
 @_REPLICATES

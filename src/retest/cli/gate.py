@@ -29,6 +29,7 @@ def command(
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
     until_decided: opt.UntilDecided = False,
+    recheck: opt.Recheck = False,
     report: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,6 +65,8 @@ def command(
 
         retest gate --until-decided                  six looks; stops as soon as the verdict stands
 
+        retest gate --until-decided --recheck        and spends some of what that saved on suspected cases
+
         retest gate --report junit=gate.xml --report markdown=gate.md --report github
 
         retest gate --offline --json                 from the ledger only, for scripts
@@ -71,7 +74,6 @@ def command(
     from retest.cli.config import Trust, base_of, open_workspace
     from retest.cli.gate_suites import GateWish, gate_selected
     from retest.cli.run_suites import Display
-    from retest.domain.sequential import UntilDecided
     from retest.report.write_reports import parse_report_options
     from retest.workflows.run import RunOptions
 
@@ -84,7 +86,7 @@ def command(
             offline=offline,
             max_cost_usd=max_cost,
             max_calls=max_calls,
-            until_decided=UntilDecided() if until_decided else None,
+            until_decided=opt.decide_wish(until_decided=until_decided, recheck=recheck, in_step=fresh_baseline),
         ),
     )
     trust = Trust(untrusted=untrusted, base=base or base_of(baseline))

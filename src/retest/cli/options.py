@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from retest.domain.sequential import UntilDecided as Wish
 
 Suites = Annotated[
     list[str] | None,
@@ -28,6 +31,10 @@ UntilDecided = Annotated[
     bool,
     typer.Option("--until-decided", help="Sample in waves, and stop as soon as the verdict stands."),
 ]
+Recheck = Annotated[
+    bool,
+    typer.Option("--recheck", help="Sample cases that seem to have got worse again, with the calls that were saved."),
+]
 Untrusted = Annotated[
     bool | None,
     typer.Option(
@@ -49,6 +56,27 @@ Base = Annotated[
 ]
 Arm = Annotated[str | None, typer.Option("--arm", help="Only this arm, prompt/target.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")]
+
+
+def decide_wish(*, until_decided: bool, recheck: bool, in_step: bool = False) -> Wish | None:
+    """Return what `--until-decided` and `--recheck` ask for, None for neither.
+
+    Raises:
+        UsageError: there is nothing that a recheck could spend, or no baseline that stays as it is.
+    """
+    from retest.domain.sequential import UntilDecided as Wish
+    from retest.errors import Problem, UsageError
+
+    if recheck and (in_step or not until_decided):
+        why = "both sides are sampled in step" if in_step else "without --until-decided nothing is saved"
+        raise UsageError(
+            Problem(
+                slug="recheck-without-savings",
+                message=f"--recheck samples suspects again with the calls that an early stop saved, and {why}",
+                fix="leave --fresh-baseline out" if in_step else "add --until-decided",
+            )
+        )
+    return Wish(recheck=recheck) if until_decided else None
 
 
 def parse_pairs(pairs: list[str], flag: str) -> dict[str, str]:

@@ -22,6 +22,7 @@ def command(
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
     until_decided: opt.UntilDecided = False,
+    recheck: opt.Recheck = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; call nothing.")] = False,
     overrides: opt.Overrides = None,
     meta: Annotated[list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="Note on the run.")] = None,
@@ -53,7 +54,6 @@ def command(
     """
     from retest.cli.config import Trust, open_workspace
     from retest.cli.run_suites import Display, run_selected
-    from retest.domain.sequential import UntilDecided
     from retest.runner.plan import CaseSelection
     from retest.workflows.run import RunOptions
 
@@ -67,7 +67,7 @@ def command(
         metadata=opt.parse_pairs(meta or [], "--meta"),
         tags=tuple(run_tag or ()),
         dry_run=dry_run,
-        until_decided=UntilDecided() if until_decided else None,
+        until_decided=opt.decide_wish(until_decided=until_decided, recheck=recheck),
     )
     trust = Trust(untrusted=untrusted, base=base)
     workspace = open_workspace(trust, store=store, concurrency=concurrency)

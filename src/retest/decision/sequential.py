@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from retest.decision.decide import MetricScores, TestScores, in_drop_units, on_test_scale
 from retest.domain.comparison import Verdict
@@ -12,6 +12,8 @@ from retest.stats.intervals import unit_totals
 from retest.stats.pairing import cluster_numbers, pair_runs
 from retest.stats.scales import log_margin
 from retest.stats.sequential import LookDecision, MetricLook, SequentialGate
+from retest.stats.several_metrics import holm
+from retest.stats.single_cases import single_case_p
 from retest.stats.verdict import Evidence, decide
 from retest.stats.visible_drop import VisibleDrops, visible_drops
 
@@ -31,6 +33,7 @@ class LookDesign:
         clusters: case id -> source that cases share.
         n_comparisons: pairs of arms of which any may fail the whole.
         waived: metrics whose regression blocks nothing.
+        most_samples: that a suspected case may come to; None where none is sampled again.
     """
 
     case_ids: tuple[str, ...]
@@ -44,6 +47,7 @@ class LookDesign:
     clusters: Mapping[str, str] | None = None
     n_comparisons: int = 1
     waived: frozenset[str] = frozenset()
+    most_samples: int | None = None
 
 
 class ArmLooks:
@@ -81,6 +85,34 @@ class ArmLooks:
             return None
         self._last = decision
         return decision
+
+    def recheck(self, metrics: Sequence[MetricScores], suspects: Collection[str]) -> None:
+        """Judge single cases by the suspects alone, which have been sampled again since the last look.
+
+        Any of all cases could have become a suspect: their number times the smallest p-value is a p-value that none of
+        them got worse. It takes the place of the one at the stop, so that single cases are judged once.
+        """
+        gate, last = self._gate, self._last
+        if gate is None or last is None or not gate.case_share:
+            return
+        found = {scores.metric: scores for scores in metrics}
+        p_cases = {name: self._suspects_p(found.get(name), suspects) for name in last.metrics}
+        adjusted = holm([p_cases.get(name, 1.0) for name in gate.metrics]).tolist()
+        together = dict(zip(gate.metrics, adjusted, strict=True))
+        looks = {
+            name: replace(look, p_cases=p_cases[name], p_cases_adjusted=together[name])
+            for name, look in last.metrics.items()
+        }
+        self._last = replace(last, metrics=looks)
+
+    def _suspects_p(self, scores: MetricScores | None, suspects: Collection[str]) -> float:
+        first, second = _tested(scores)
+        chosen = [{case_id: side[case_id] for case_id in suspects if case_id in side} for side in (first, second)]
+        pairs = pair_runs(chosen[0], chosen[1], scores.tested_aggregate if scores else "mean").pairs
+        if pairs is None:
+            return 1.0
+        smallest = float(single_case_p(pairs, seed=self._design.seed).min())
+        return min(1.0, len(self._design.paired) * smallest)
 
     def is_decided(self) -> bool:
         """Return whether every metric has a verdict other than inconclusive."""
@@ -138,6 +170,7 @@ class ArmLooks:
             n_comparisons=design.n_comparisons,
             aggregate={scores.metric: scores.tested_aggregate for scores in compared},
             deciding=[scores.metric for scores in compared if scores.metric not in design.waived],
+            k_suspect=design.most_samples,
         )
 
     def _sides(self, name: str) -> tuple[list[Sequence[float | None]], list[Sequence[float | None]]]:

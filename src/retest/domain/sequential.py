@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from retest.domain.comparison import Verdict
 
+RECHECK_SAMPLES = 8
+"""Most samples that a suspected case gets beyond those of its run."""
+
 LookOutcome = Literal["fail", "pass", "decided", "inconclusive", "undecided"]
 StopRule = Literal["gate", "every_verdict", "search"]
 
@@ -23,12 +26,14 @@ class UntilDecided:
             every metric of every pair of arms has a verdict; ``search`` when `metric` regressed from any side to the
             next, or has its verdicts on the first two.
         metric: that a search is about.
+        recheck: cases that seem to have got worse are sampled again with what an early stop saved.
     """
 
     baseline: str | None = None
     waived: frozenset[str] = frozenset()
     rule: StopRule = "gate"
     metric: str | None = None
+    recheck: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,8 @@ class SequentialDecision:
         samples_per_case: of the full design.
         against: what it was judged against, empty where that was nothing; `digest` is of those scores.
         notes: why it could not stop earlier.
+        rechecked: cases that were sampled again after the stop, with `rechecked_samples` over all arms, which are not
+            among `samples`.
     """
 
     outcome: LookOutcome
@@ -96,11 +103,18 @@ class SequentialDecision:
     digest: str = ""
     arms: tuple[ArmStand, ...] = ()
     notes: tuple[str, ...] = ()
+    rechecked: int = 0
+    rechecked_samples: int = 0
 
     @property
     def stopped_early(self) -> bool:
         """Return whether a decision, not a limit or an interrupt, left samples untaken."""
-        return self.outcome in {"fail", "pass", "decided"} and self.samples < self.samples_planned
+        return self.outcome in {"fail", "pass", "decided"} and self.looks < self.looks_planned
+
+    @property
+    def most_samples(self) -> int:
+        """Return how many samples a case may have."""
+        return self.samples_per_case + (RECHECK_SAMPLES if self.rechecked else 0)
 
     def arm(self, baseline: str, candidate: str) -> ArmStand | None:
         """Return two arms by name, None where the looks did not compare them."""

@@ -17,7 +17,8 @@ def run_decision(run: Run | None) -> SequentialDecision | None:
 def decided_lines(decision: SequentialDecision) -> list[str]:
     """Return how far it was sampled and what that saved, then why it could not stop earlier."""
     notes = [] if decision.stopped_early else list(decision.notes)
-    return [_extent(decision), *notes]
+    again = [_again(decision)] if decision.rechecked else []
+    return [_extent(decision), *again, *notes]
 
 
 def verdict_lines(decision: SequentialDecision) -> Iterator[str]:
@@ -29,10 +30,15 @@ def verdict_lines(decision: SequentialDecision) -> Iterator[str]:
             yield f"{name}: {metric.verdict.replace('_', ' ')} {_against(arm.baseline, decision)} ({_p(metric)})"
 
 
+def _again(decision: SequentialDecision) -> str:
+    suspects = plural(decision.rechecked, "suspected case")
+    return f"{suspects} sampled again with what was saved: {plural(decision.rechecked_samples, 'sample')}"
+
+
 def _extent(decision: SequentialDecision) -> str:
     if decision.stopped_early:
         per_case = _per_case(decision)
-        left = decision.samples_planned - decision.samples
+        left = decision.samples_planned - decision.samples - decision.rechecked_samples
         if decision.calls_saved == left:
             return f"decided after {per_case}: {left:,} of {plural(decision.samples_planned, 'call')} saved"
         saved = f"{plural(decision.calls_saved, 'call')} saved, the ledger has the others"

@@ -134,6 +134,8 @@ class SequentialGate:
         aggregate: what the samples of a case come to, one for all or by name; as for `retest.compare`.
         deciding: metrics whose regression fails, and which must be not worse to pass; None for all. The others are
             judged and corrected for all the same.
+        k_suspect: samples that a suspected case may come to, where it is sampled again after the stop; single cases
+            have their share of alpha where that is enough for them.
 
     Raises:
         ValueError: for numbers that no design has.
@@ -157,6 +159,7 @@ class SequentialGate:
         n_comparisons: int = 1,
         aggregate: str | Mapping[str, str] = "mean",
         deciding: Collection[str] | None = None,
+        k_suspect: int | None = None,
     ) -> None:
         check_alpha(alpha)
         stored = [k_baseline] * n_cases if isinstance(k_baseline, int) else list(k_baseline)
@@ -178,7 +181,7 @@ class SequentialGate:
         self._aggregates = _by_name(aggregate, self.metrics, "mean")
         self._deciding = frozenset(self.metrics if deciding is None else deciding)
         own = alpha / n_comparisons
-        least = min(_smallest_p(max(stored), k, name) for name in set(self._aggregates.values()))
+        least = min(_smallest_p(max(stored), k_suspect or k, name) for name in set(self._aggregates.values()))
         fires = clusters is None and least <= own * case_share
         self._alpha = alpha
         self._tables: dict[tuple[int, float], tuple[list[float], list[float]]] = {}

@@ -54,7 +54,7 @@ def close_run(
     """
     stops = decision is not None and decision.stopped_early
     if decision is not None and stops:
-        run = replace(run, planned=decision.samples)
+        run = replace(run, planned=decision.samples + decision.rechecked_samples)
     summary = full_summary(store, run, gate, table, pairwise, decision)
     code = _exit_code(run, summary, gate)
     stored = stored_summary(summary)

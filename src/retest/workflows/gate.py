@@ -206,5 +206,5 @@ def reproduce_command(suite: Suite, baseline: str | None, options: RunOptions) -
     if options.samples is not None:
         words += ["--samples", str(options.samples)]
     if options.until_decided is not None:
-        words.append("--until-decided")
+        words += ["--until-decided", *(["--recheck"] if options.until_decided.recheck else [])]
     return shlex.join(words)

@@ -64,15 +64,18 @@ def _limits(run: Run, summary: RunSummary, columns: ReviewColumns) -> tuple[Limi
 
 def load_table(store: Store, run: Run, reviewed: ReviewColumns | None = None) -> RunTable:
     """Return a stored run's scores in arrays; those of `reviewed` take the place of stored ones."""
+    decision = read_decision(run.summary)
     table = RunTable(
         arms=len(run.arms),
         metrics=[metric.name for metric in run.metrics],
-        samples=max(run.samples_per_case, 1),
+        samples=max(1, run.samples_per_case if decision is None else decision.most_samples),
         kinds={metric.name: metric.metric for metric in run.metrics},
     )
     # All cases first: a run that was cut short may lack every sample of a case in the middle.
     table.add_cases(list(store.iter_cases(run.run_id)))
     for sample in store.iter_samples(run.run_id):
+        if sample.sample_index >= table.samples:
+            continue  # of a suspect, in a run that was killed before it could say so
         place = (sample.arm_index, sample.case_index, sample.sample_index)
         scores = sample.scores if reviewed is None else {**sample.scores, **reviewed.of(place)}
         table.add_sample(place, sample.outcome, scores)

@@ -42,7 +42,7 @@ from retest.workflows.judges import (
 from retest.workflows.run_counts import left_to_spend, spent_before, total_counts
 from retest.workflows.run_header import config_hash, run_arm, run_files, run_metric
 from retest.workflows.run_pairwise import judge_run_pairs
-from retest.workflows.run_waves import RunWatch, decided, execute_plan
+from retest.workflows.run_waves import RunWatch, Watched, execute_plan, executed_plan
 from retest.workflows.untrusted import may_open
 from retest.workflows.workspace import Workspace
 
@@ -204,9 +204,11 @@ class SuiteRun:
             scorer=Scorer(metrics, callers),
             judges=callers,
         )
+        recheck = self._options.until_decided is not None and self._options.until_decided.recheck
+        plan = executed_plan(plan, recheck=recheck)
         execution = Execution(plan, backends, options, self._tell, stop)
-        taken = await execute_plan(execution, store, (run, prepared.unfinished), plan, watch)
-        decision = None if watch is None else await decided(watch, taken, plan, prepared.ledger)
+        watched = Watched(plan=plan, watch=watch, ledger=prepared.ledger, recheck=recheck)
+        decision = await execute_plan(execution, store, (run, prepared.unfinished), watched)
         pairwise = await judge_run_pairs(store, run, metrics, callers, stop, grace_s=options.grace_s)
         return await asyncio.to_thread(self._close, store, run, prepared, execution, (pairwise, decision))
 

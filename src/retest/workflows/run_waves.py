@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from retest.domain.run import Run
-from retest.domain.sequential import SequentialDecision
+from retest.domain.sequential import RECHECK_SAMPLES, SequentialDecision
 from retest.errors import IncompleteError, StoreError
 from retest.runner.execute import Execution
 from retest.runner.plan import RunPlan
@@ -31,11 +31,34 @@ class RunWatch(Watcher, Protocol):
         """Return what the run keeps, after so many waves."""
         ...
 
+    def suspects(self, decision: SequentialDecision, taken: int) -> Wave | None:
+        """Return the wave that samples suspected cases again, None where there is none or nothing was saved."""
+        ...
+
+    def rechecked(self, decision: SequentialDecision, wave: Wave) -> SequentialDecision:
+        """Return the decision with single cases judged by the suspects that were sampled again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A plan on its way, who looks at it, and whether suspected cases are sampled again."""
+
+    plan: RunPlan
+    watch: RunWatch | None
+    ledger: Ledger
+    recheck: bool = False
+
+
+def executed_plan(plan: RunPlan, *, recheck: bool) -> RunPlan:
+    """Return the plan as it is executed: with room for the samples that a suspected case gets beyond its own."""
+    return replace(plan, samples=plan.samples + RECHECK_SAMPLES) if recheck else plan
+
 
 async def execute_plan(
-    execution: Execution, store: Store, runs: tuple[Run, Run | None], plan: RunPlan, watch: RunWatch | None
-) -> int:
-    """Execute the plan and return how many waves were begun, 0 without a watch.
+    execution: Execution, store: Store, runs: tuple[Run, Run | None], watched: Watched
+) -> SequentialDecision | None:
+    """Execute the plan and return what the looks at it came to, None without a watch.
 
     A store that fails midway leaves an incomplete run, not a mistake in how it was called.
 
@@ -43,16 +66,15 @@ async def execute_plan(
         execution: of the plan.
         store: holds the run.
         runs: the run, and as it was found where it was unfinished.
-        plan: to the end, or until the watch has seen enough.
-        watch: divides the plan into waves; None for one go.
+        watched: executed to the end, or until the watch has seen enough.
 
     Raises:
         IncompleteError: the store failed.
     """
     run, unfinished = runs
     try:
-        if watch is not None:
-            return await take_waves(execution, plan, watch)
+        if watched.watch is not None:
+            return await _in_waves(execution, watched, watched.watch)
         await execution.run()
     except BaseException as error:
         # Whatever happened, what is stored stays, and the same command resumes it.
@@ -62,15 +84,27 @@ async def execute_plan(
         if isinstance(error, StoreError):
             raise IncompleteError(*error.problems) from error
         raise
-    return 0
+    return None
 
 
-async def decided(watch: RunWatch, taken: int, plan: RunPlan, ledger: Ledger) -> SequentialDecision:
-    """Return what the looks came to, with the calls that nobody has to pay for now."""
+async def _in_waves(execution: Execution, watched: Watched, watch: RunWatch) -> SequentialDecision:
+    """Take wave after wave; then say which calls nobody has to pay for now, or spend some of them on suspects."""
+    plan = watched.plan
+    taken = await take_waves(execution, plan, watch)
     decision = await asyncio.to_thread(watch.decision, taken)
     if not decision.stopped_early:
         return decision
-    return replace(decision, calls_saved=await _unpaid(watch.waves[taken:], plan, ledger))
+    decision = replace(decision, calls_saved=await _unpaid(watch.waves[taken:], plan, watched.ledger))
+    wave = await asyncio.to_thread(watch.suspects, decision, taken) if watched.recheck else None
+    if wave is None:
+        return decision
+    await execution.run(wave.calls(plan))
+    if execution.stop.is_set:
+        return decision
+    decision = await asyncio.to_thread(watch.rechecked, decision, wave)
+    beyond = sum(max(0, end - max(start, decision.samples_per_case)) for start, end in wave.samples.values())
+    left = await _unpaid(watch.waves[taken:], plan, watched.ledger)
+    return replace(decision, calls_saved=max(0, left - beyond * len(plan.arms)))
 
 
 async def _unpaid(waves: Sequence[Wave], plan: RunPlan, ledger: Ledger) -> int:

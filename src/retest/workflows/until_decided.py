@@ -9,25 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from retest.decision.sequential import ArmLooks, LookDesign
-from retest.domain.comparison import Verdict
+from retest.decision.sequential import LookDesign
 from retest.domain.json_value import content_hash
-from retest.domain.sequential import ArmStand, LookOutcome, SequentialDecision, StopRule
-from retest.domain.suite import GatePolicy
+from retest.domain.sequential import RECHECK_SAMPLES, LookOutcome, SequentialDecision, StopRule
 from retest.runner.waves import Wave, scheduled_waves
-from retest.stats.sequential import LookDecision
 from retest.stats.sequential_design import call_schedule, case_order
-from retest.workflows.diff import DiffOptions, Side, align_runs, score_arms
-from retest.workflows.gate import guarded_cases
-from retest.workflows.review_columns import REVIEW
-from retest.workflows.separate_imports import separate_imports
+from retest.workflows.diff import Side
+from retest.workflows.pair_looks import Looked, PairLooks, WatchedPair
 from retest.workflows.stored_decision import scores_digest
 
 LOOKS = 6
+_FEWEST_EXTRA = 4
+"""Fewer samples more tell little of a suspect: rather fewer suspects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,102 +42,6 @@ class WatchedSide:
     samples: int = 0
     arms: int = 1
     never_fail: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchedPair:
-    """Two sides (by their numbers) to compare at each look.
-
-    Attributes:
-        options: which arms, by which policy, and who judges pairs or judges again.
-        cwd: where the candidate's suite path starts.
-        root: of the candidate's files, where they are a revision's own; code is imported from there for a look.
-        waived: metrics whose regression blocks nothing.
-    """
-
-    baseline: int
-    candidate: int
-    policy: GatePolicy
-    options: DiffOptions
-    cwd: Path
-    root: Path | None = None
-    waived: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Looked:
-    """What one look at a pair saw, by arms: None where there was nothing to compare yet."""
-
-    arms: Mapping[tuple[str, str], LookDecision | None]
-    guarded_fail: bool = False
-
-    @property
-    def fails(self) -> bool:
-        return self.guarded_fail or any(arm is not None and arm.outcome == "fail" for arm in self.arms.values())
-
-    @property
-    def passes(self) -> bool:
-        return bool(self.arms) and all(arm is not None and arm.outcome == "pass" for arm in self.arms.values())
-
-    @property
-    def n_cases(self) -> int:
-        return min((arm.n_cases for arm in self.arms.values() if arm is not None), default=0)
-
-
-class _PairLooks:
-    """Looks at one pair of sides; remembers how its arms stand."""
-
-    def __init__(self, pair: WatchedPair, design: LookDesign, rule: StopRule) -> None:
-        self.pair = pair
-        self._design, self._rule = design, rule
-        self._arms: dict[tuple[str, str], ArmLooks] = {}
-        self._signatures: dict[str, str] = {}
-        self.digest = ""
-        self.against = ""
-
-    def look(self, number: int, baseline: Side, candidate: Side, *, final: bool) -> _Looked:
-        """Judge what is there after a look, counted from 0."""
-        with nullcontext() if self.pair.root is None else separate_imports(self.pair.root):
-            return self._look(number, baseline, candidate, final=final)
-
-    def _look(self, number: int, baseline: Side, candidate: Side, *, final: bool) -> _Looked:
-        sides, arms = align_runs(baseline, candidate, self.pair.options, cwd=self.pair.cwd)
-        self.against, self.digest = baseline.scores.label, scores_digest(baseline.scores)
-        self._signatures = {plan.metric.name: plan.metric.signature for plan in sides.plans}
-        looked_at = {plan.metric.name for plan in sides.plans if plan.metric.metric != REVIEW}
-        several = len(arms.pairs) if self._rule == "gate" else 1
-        found: dict[tuple[str, str], LookDecision | None] = {}
-        for first, second in arms.pairs:
-            scores = score_arms(sides, first, second, self.pair.options)
-            name = (first.name, second.name)
-            if name not in self._arms:
-                design = replace(
-                    self._design,
-                    paired=frozenset(sides.pairs.paired),
-                    clusters=scores.clusters,
-                    n_comparisons=max(1, several),
-                )
-                self._arms[name] = ArmLooks(design)
-            metrics = [metric for metric in scores.metrics if metric.metric in looked_at]
-            found[name] = self._arms[name].look(number, metrics, final=final)
-        guarded = guarded_cases(candidate.scores, self.pair.policy.never_fail) if self._rule == "gate" else ()
-        return _Looked(arms=found, guarded_fail=any(case.failed for case in guarded))
-
-    def is_decided(self) -> bool:
-        """Return whether every metric of every arm has a verdict."""
-        return bool(self._arms) and all(arm.is_decided() for arm in self._arms.values())
-
-    def verdicts(self, metric: str) -> list[Verdict]:
-        """Return the verdicts on one metric, one an arm; "inconclusive" where no look has seen it yet."""
-        return [arm.verdicts().get(metric, "inconclusive") for arm in self._arms.values()]
-
-    def stands(self) -> list[ArmStand]:
-        """Return how the arms stand after the last look."""
-        return [arm.stand(first, second, self._signatures) for (first, second), arm in self._arms.items()]
-
-    def without_margin(self) -> list[str]:
-        """Return the metrics that cannot pass early."""
-        return list(dict.fromkeys(name for arm in self._arms.values() for name in arm.without_margin()))
 
 
 @dataclass(slots=True)
@@ -168,13 +67,14 @@ class Watch:
         seed: int,
         rule: StopRule = "gate",
         metric: str | None = None,
+        recheck: bool = False,
     ) -> None:
         self._sides, self._rule, self._metric = tuple(sides), rule, metric
         case_ids = tuple(dict.fromkeys(case_id for side in sides for case_id in side.case_ids))
         samples = max(side.samples for side in sides)
         schedule = call_schedule(case_order(len(case_ids), seed), samples, LOOKS) if case_ids else ()
         self._pairs = [
-            _PairLooks(
+            PairLooks(
                 pair,
                 LookDesign(
                     case_ids=case_ids,
@@ -186,6 +86,7 @@ class Watch:
                     alpha=pair.policy.alpha,
                     case_share=pair.policy.case_share,
                     waived=pair.waived,
+                    most_samples=samples + RECHECK_SAMPLES if recheck else None,
                 ),
                 rule,
             )
@@ -237,12 +138,12 @@ class Watch:
         self._progress.outcome = outcome or "inconclusive"
         return True
 
-    def _look(self, look: int, read: Mapping[int, Side], *, final: bool) -> list[_Looked]:
+    def _look(self, look: int, read: Mapping[int, Side], *, final: bool) -> list[Looked]:
         return [
             pair.look(look, read[pair.pair.baseline], read[pair.pair.candidate], final=final) for pair in self._pairs
         ]
 
-    def _outcome(self, found: Sequence[_Looked]) -> LookOutcome | None:
+    def _outcome(self, found: Sequence[Looked]) -> LookOutcome | None:
         """Return why to stop, None where everything is still open."""
         if not all(
             looked.n_cases >= pair.pair.policy.min_cases for looked, pair in zip(found, self._pairs, strict=True)
@@ -280,7 +181,44 @@ class Watch:
             notes=tuple(_notes(own)) if self._rule == "gate" else (),
         )
 
-    def _compared_with(self, pair: _PairLooks) -> tuple[str, str]:
+    def suspects(self, number: int, decision: SequentialDecision, taken: int) -> Wave | None:
+        """Return the wave that samples one run's suspected cases again, with what its early stop saved; None for none.
+
+        Args:
+            number: of the side.
+            decision: of its run.
+            taken: waves before.
+        """
+        side = self._sides[number]
+        found = [case_id for pair in self._pairs if pair.pair.candidate == number for case_id in pair.suspects()]
+        affordable = (decision.samples_planned - decision.samples) // side.arms if decision.stopped_early else 0
+        chosen = list(dict.fromkeys(found))[: affordable // _FEWEST_EXTRA]
+        if not chosen:
+            return None
+        extra = min(RECHECK_SAMPLES, affordable // len(chosen))
+        ends = {case_id: end for wave in self._waves[number][:taken] for case_id, (_, end) in wave.samples.items()}
+        return Wave(samples={case_id: (ends.get(case_id, 0), ends.get(case_id, 0) + extra) for case_id in chosen})
+
+    def rechecked(self, number: int, decision: SequentialDecision, wave: Wave) -> SequentialDecision:
+        """Return a run's decision with single cases judged by the suspects that were sampled again."""
+        own = [pair for pair in self._pairs if pair.pair.candidate == number]
+        for pair in own:
+            sides = self._sides[pair.pair.baseline].read(), self._sides[number].read()
+            pair.recheck(*sides, wave.samples.keys())
+        taken = self._sides[number].arms * _samples([wave])
+        stands = tuple(stand for pair in own for stand in pair.stands())
+        blocking = any(pair.blocks() for pair in own)
+        # What single cases had stopped alone, and what the suspects do not bear out, is decided, and fails nothing.
+        kept: LookOutcome = "decided" if decision.outcome == "fail" else decision.outcome
+        return replace(
+            decision,
+            outcome="fail" if blocking else kept,
+            arms=stands,
+            rechecked=len(wave.samples),
+            rechecked_samples=taken,
+        )
+
+    def _compared_with(self, pair: PairLooks) -> tuple[str, str]:
         """Return the name of what a run is judged against, none for another arm of its own, and what identifies it."""
         name, digest = pair.against, pair.digest
         if not digest:  # it was cut short before the first look
@@ -307,6 +245,14 @@ class SideWatch:
     def decision(self, taken: int) -> SequentialDecision:
         """Return what the run keeps, after so many waves."""
         return self._watch.decision(self._number, taken)
+
+    def suspects(self, decision: SequentialDecision, taken: int) -> Wave | None:
+        """Return the wave that samples suspected cases again, None where there is none or nothing was saved."""
+        return self._watch.suspects(self._number, decision, taken)
+
+    def rechecked(self, decision: SequentialDecision, wave: Wave) -> SequentialDecision:
+        """Return the decision with single cases judged by the suspects that were sampled again."""
+        return self._watch.rechecked(self._number, decision, wave)
 
 
 def look_seed(fingerprints: Sequence[str], samples: int, draw: int) -> int:
@@ -346,7 +292,7 @@ def _numbers(pair: WatchedPair) -> tuple[int, int]:
     return pair.baseline, pair.candidate
 
 
-def _notes(pairs: Sequence[_PairLooks]) -> list[str]:
+def _notes(pairs: Sequence[PairLooks]) -> list[str]:
     names = list(dict.fromkeys(name for pair in pairs for name in pair.without_margin()))
     if not names:
         return []

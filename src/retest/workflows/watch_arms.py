@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from retest.domain.sequential import UntilDecided
 from retest.domain.suite import Suite
 from retest.workflows.arm_groups import paired_arms
+from retest.workflows.pair_looks import WatchedPair
 from retest.workflows.run_header import run_arm
-from retest.workflows.until_decided import Watch, WatchedPair, look_seed
+from retest.workflows.until_decided import Watch, look_seed
 from retest.workflows.watch_baseline import Unwatched, look_options, watched_run
 from retest.workflows.workspace import Workspace
 

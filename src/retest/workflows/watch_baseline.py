@@ -14,9 +14,10 @@ from retest.runner.waves import Wave
 from retest.workflows.baseline import Baseline, SuitePlace, find_baseline, refuse_other_suite, resolve_baseline
 from retest.workflows.diff import DiffOptions, Side, stored_side
 from retest.workflows.judge_again import JudgeAgain
+from retest.workflows.pair_looks import WatchedPair
 from retest.workflows.pairwise_sides import PairwiseOnDemand
 from retest.workflows.review_columns import without_automatic
-from retest.workflows.until_decided import Watch, WatchedPair, WatchedSide, look_seed, nothing_to_decide
+from retest.workflows.until_decided import Watch, WatchedSide, look_seed, nothing_to_decide
 from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def watch_baseline(
         waived=wish.waived,
     )
     seed = look_seed([suite.fingerprint], plan.samples, plan.draw)
-    return Watch(sides, [pair], seed=seed, rule=wish.rule).side(1)
+    return Watch(sides, [pair], seed=seed, rule=wish.rule, recheck=wish.recheck).side(1)
 
 
 def watched_run(suite: Suite, prepared: PreparedRun, store: Store, cases: Sequence[Case]) -> WatchedSide:
@@ -118,6 +119,16 @@ class Unwatched:
         """Return True: one wave holds everything."""
         del wave, stopped
         return True
+
+    def suspects(self, decision: SequentialDecision, taken: int) -> Wave | None:
+        """Return None: nothing was saved."""
+        del decision, taken
+        return None
+
+    def rechecked(self, decision: SequentialDecision, wave: Wave) -> SequentialDecision:
+        """Return the decision as it is: there is none."""
+        del wave
+        return decision
 
     def decision(self, taken: int) -> SequentialDecision:
         """Return why nothing was decided."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from retest.domain.sequential import UntilDecided
-from retest.workflows.until_decided import Watch, WatchedPair, look_seed
+from retest.workflows.pair_looks import WatchedPair
+from retest.workflows.until_decided import Watch, look_seed
 from retest.workflows.watch_baseline import look_options, watched_run
 
 if TYPE_CHECKING:
