@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -21,7 +23,8 @@ def stdout() -> Console:
     """Return the console for results."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False)
+    width, height = _dumb_size()
+    return Console(highlight=False, soft_wrap=False, width=width, height=height)
 
 
 @cache
@@ -29,7 +32,15 @@ def stderr() -> Console:
     """Return the console for progress and problems."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    width, height = _dumb_size()
+    return Console(stderr=True, highlight=False, width=width, height=height)
+
+
+def _dumb_size() -> tuple[int, int] | tuple[None, None]:
+    """Return the size of a dumb terminal, each of which rich takes for one of 80 columns; None for others."""
+    if os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}:
+        return None, None
+    return shutil.get_terminal_size()
 
 
 def print_json(document: object) -> None:
