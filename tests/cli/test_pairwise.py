@@ -206,3 +206,19 @@ def test_the_report_of_a_run_shows_what_its_judges_said(project: Project, server
     verdict, pair = pair_of(project.run("diff", "latest", "latest", "--arm", "old/small", "new/small", "--json"))
     assert server.count == before
     assert (verdict["verdict"], pair["n_pairs"]) == ("improved", 30)
+
+
+def test_a_report_shows_what_is_paid_for_and_asks_nobody(project: Project, server: OpenAIServer) -> None:
+    """Before diff has had the pairs judged there is nothing to show; after it the figures are in the file."""
+    two_runs(project, server)
+    asked = server.count
+    args = ("report", "latest~1", "latest", "--lang", "en", "-o", "r.html")
+    assert retest(project, *args).code == 0
+    before = (project.root / "r.html").read_text("utf-8")
+    assert server.count == asked
+    assert retest(project, "diff").code == 0
+    asked = server.count
+    assert retest(project, *args).code == 0
+    after = (project.root / "r.html").read_text("utf-8")
+    assert server.count == asked
+    assert ('class="shares"' in before, 'class="shares"' in after) == (False, True)
