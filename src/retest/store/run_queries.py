@@ -77,7 +77,12 @@ def _fulfils(run: Run, wanted: RunFilter) -> bool:
     )
     has_text = not wanted.text or wanted.text.casefold() in _header_text(run)
     has_label = wanted.label is None or any(wanted.label in arm.labels for arm in run.arms)
-    return has_metadata and has_text and has_label and all(_mean_fulfils(run.summary, condition) for condition in wanted.metrics)
+    return (
+        has_metadata
+        and has_text
+        and has_label
+        and all(_mean_fulfils(run.summary, condition) for condition in wanted.metrics)
+    )
 
 
 def _header_text(run: Run) -> str:
