@@ -157,7 +157,7 @@ def test_fresh_draws_have_seeds_of_their_own(project: Project) -> None:
     assert len(set(seeds)) == 3 * CALLS
 
 
-def write_recording(project: Project, samples: int) -> None:
+def write_recording(project: Project, samples: int, **changes: Any) -> None:
     rows = [
         {"case_id": f"例{case}", "sample_index": sample, "output": "はい" if (case + sample) % 3 else "いいえ"}
         for case in range(CASES)
@@ -167,7 +167,7 @@ def write_recording(project: Project, samples: int) -> None:
     cases = [{"id": f"例{case}", "question": f"質問{case}", "expected": "はい"} for case in range(CASES)]
     project.write_rows("datasets/qa.jsonl", cases)
     target = {"name": "recorded", "provider": "replay", "path": "../datasets/answers.jsonl"}
-    project.write_suite(targets=[target], samples=samples)
+    project.write_suite(targets=[target], samples=samples, **changes)
 
 
 def test_a_recording_has_no_fresh_draws_and_is_dealt_all_the_same(project: Project) -> None:
@@ -179,6 +179,16 @@ def test_a_recording_has_no_fresh_draws_and_is_dealt_all_the_same(project: Proje
     assert "2 against 2 samples a case" in done.out
     assert "例1" in done.out
     assert "run against run" not in done.out
+
+
+def test_what_an_aggregate_keeps_from_being_said_is_said(project: Project) -> None:
+    """Sides of two samples have no pass@3, and no formula tells which drop it would see."""
+    write_recording(project, 4, metrics=[{"metric": "exact_match", "aggregate": "pass@3"}])
+    found = against_itself(project, "--json").json
+    assert found["needs"] == []
+    said = " ".join(found["notes"])
+    assert "pass@3 takes 3 samples on each dealt side" in said
+    assert "which drop pass@3 of the samples would see is not foretold" in said
 
 
 def test_a_recording_of_one_sample_has_nothing_to_compare(project: Project) -> None:

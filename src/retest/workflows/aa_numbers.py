@@ -16,6 +16,7 @@ from retest.domain.scores import RunScores
 from retest.domain.self_test import AlarmRate, MetricNeed, SelfTest
 from retest.domain.suite import GatePolicy, Suite
 from retest.stats.pairing import cluster_numbers
+from retest.stats.sample_weights import needed_samples
 from retest.workflows.diff import DiffOptions, Side, diff_runs
 from retest.workflows.measured_drift import keep_drifts
 from retest.workflows.read_scores import read_run_scores
@@ -62,7 +63,7 @@ def judge_runs(
         drifts=tuple(found.shown for found in drifts),
         needs=tuple(_needs(suite, scores, pooled)),
         flaky=tuple((arm, cases) for arm in pooled if (cases := tuple(flaky_cases(scores[0].metrics, pooled[arm])))),
-        notes=tuple(_notes(suite, scores, frozen)),
+        notes=(*_notes(suite, scores, frozen), *_too_few(scores[0], _sizes(scores, pooled))),
     )
 
 
@@ -100,11 +101,10 @@ def _judge_pairs(
 def _judge_splits(suite: Suite, scores: Sequence[RunScores], pooled: Pooled, splits: int | None) -> AlarmRate | None:
     metrics = {metric.name: metric for metric in scores[0].metrics}
     arms = {arm: [one_sided(metrics[name], suite.gate, cases) for name, cases in pooled[arm].items()] for arm in pooled}
-    counts = [len(samples) for metrics in pooled.values() for cases in metrics.values() for samples in cases.values()]
-    sizes = split_sizes(max(counts, default=0), scores[0].samples_per_case)
+    sizes = _sizes(scores, pooled)
     if sizes is None:
         return None
-    by_size = max(_FEWEST_SPLITS, min(_MOST_SPLITS, _SCORES_DEALT // sum(counts)))
+    by_size = max(_FEWEST_SPLITS, min(_MOST_SPLITS, _SCORES_DEALT // sum(_counts(pooled))))
     policy = Policy(
         alpha=suite.gate.alpha,
         case_share=suite.gate.case_share,
@@ -112,6 +112,22 @@ def _judge_splits(suite: Suite, scores: Sequence[RunScores], pooled: Pooled, spl
         clusters=scores[0].clusters(),
     )
     return split_alarms(arms, policy, suite.gate, SplitDesign(samples=sizes, splits=splits or by_size))
+
+
+def _counts(pooled: Pooled) -> list[int]:
+    return [len(samples) for metrics in pooled.values() for cases in metrics.values() for samples in cases.values()]
+
+
+def _sizes(scores: Sequence[RunScores], pooled: Pooled) -> tuple[int, int] | None:
+    """Return the samples a case of both sides that are dealt; None where nothing can be dealt."""
+    return split_sizes(max(_counts(pooled), default=0), scores[0].samples_per_case)
+
+
+def _too_few(scores: RunScores, sizes: tuple[int, int] | None) -> Iterator[str]:
+    for metric in scores.metrics:
+        needed = needed_samples(one_sided(metric, GatePolicy(), {}).aggregate)
+        if sizes is not None and min(sizes) < needed:
+            yield f"{metric.name}: {metric.aggregate} takes {needed} samples on each dealt side; it has no part in them"
 
 
 def one_sided(metric: RunMetric, gate: GatePolicy, cases: PooledCases) -> MetricScores:
