@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from retest.domain.figures import FigureKind
+from retest.domain.json_value import JsonValue
 
 Scale = Literal["linear", "log"]
 T = TypeVar("T")
@@ -83,6 +84,7 @@ class MetricInfo:
         binary: its values are 0 or 1, so a sample passes at 1 without a `pass_if`.
         judge: what it judges by, where it asks a model.
         figures: what a whole arm comes to besides the mean of its scores.
+        check_expected: its options -> what says why an expected answer cannot be compared, None where it can.
     """
 
     name: str
@@ -100,6 +102,7 @@ class MetricInfo:
     group: str = ""
     judge: JudgeInfo | None = None
     figures: tuple[FigureKind, ...] = ()
+    check_expected: Callable[[Any], Callable[[JsonValue], str | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

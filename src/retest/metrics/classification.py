@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -100,6 +100,45 @@ class ClassificationOptions(MetricOptions):
         return LabelFinder(self.labels, self.aliases, casefold=self.casefold, punctuation=marks)
 
 
+class ExpectedLabels:
+    """Reads which labels a case should have."""
+
+    def __init__(self, options: ClassificationOptions) -> None:
+        self._labels = options.labels
+        self._finder = options.finder()
+
+    def of(self, references: Sequence[JsonValue]) -> list[str]:
+        """Return the labels, each once.
+
+        Raises:
+            BadExpectedError: one of the references is none of the labels.
+        """
+        return list(dict.fromkeys(map(self._label, references)))
+
+    def _label(self, value: JsonValue) -> str:
+        text = reference_text(value)
+        label = self._finder.of(text)
+        if label is None:
+            shown = ", ".join(self._labels[:_SHOWN_LABELS])
+            more = len(self._labels) - _SHOWN_LABELS
+            rest = f" and {more} more" if more > 0 else ""
+            raise BadExpectedError(f"expected {quoted(text)} is none of the labels: {shown}{rest}")
+        return label
+
+
+def _check_expected(options: ClassificationOptions) -> Callable[[JsonValue], str | None]:
+    labels = ExpectedLabels(options)
+
+    def check(expected: JsonValue) -> str | None:
+        try:
+            labels.of(expected if isinstance(expected, list | tuple) else (expected,))
+        except BadExpectedError as error:
+            return str(error)
+        return None
+
+    return check
+
+
 class Classification(Metric[ClassificationOptions]):
     """1 where the answer's label is the expected one; an answer without a label is wrong."""
 
@@ -112,11 +151,13 @@ class Classification(Metric[ClassificationOptions]):
         binary=True,
         group="Matching",
         figures=CLASSIFICATION,
+        check_expected=_check_expected,
     )
 
     def __init__(self, options: ClassificationOptions, context: MetricContext) -> None:
         super().__init__(options, context)
         self._finder = options.finder()
+        self._expected = ExpectedLabels(options)
         self._reader = JsonReader(JsonOptions(strict=False))
         self._extract = None if options.extract is None else Extractor(options.extract)
         rule = options.confidence
@@ -126,7 +167,7 @@ class Classification(Metric[ClassificationOptions]):
     def score(self, case: Case, response: Response) -> ScoreOutcome:
         """Return 1 for the expected label; of several expected ones any will do."""
         try:
-            expected = self._expected(case)
+            expected = self._expected.of(case.references)
         except BadExpectedError as error:
             return MetricFailure(kind="bad_expected", message=str(error))
         if not expected:
@@ -142,19 +183,6 @@ class Classification(Metric[ClassificationOptions]):
             details["confidence"] = confidence
         reason = None if right else _reason(expected, predicted, where)
         return Score(value=float(right), reason=reason, details=details)
-
-    def _expected(self, case: Case) -> list[str]:
-        return list(dict.fromkeys(map(self._expected_label, case.references)))
-
-    def _expected_label(self, value: JsonValue) -> str:
-        text = reference_text(value)
-        label = self._finder.of(text)
-        if label is None:
-            shown = ", ".join(self.options.labels[:_SHOWN_LABELS])
-            more = len(self.options.labels) - _SHOWN_LABELS
-            rest = f" and {more} more" if more > 0 else ""
-            raise BadExpectedError(f"expected {quoted(text)} is none of the labels: {shown}{rest}")
-        return label
 
     def _predicted(self, output: str) -> tuple[str | None, str]:
         """Return the label, and the text in which it was looked for."""

@@ -27,6 +27,8 @@ def metric_options(metric: Mapping[str, Any]) -> RenderableType:
     """Return one metric with its options."""
     head = Text.assemble((metric["name"], "bold cyan"), f"  {metric['summary']}")
     facts = Text(f"needs: {_needs(metric) or 'nothing'}; range {_range(metric)}; {metric['direction']} is better")
+    if metric["figures"]:
+        facts.append(f"\nfigures of a whole run: {', '.join(metric['figures'])}")
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     table.add_column("option", style="cyan")
     table.add_column("type")

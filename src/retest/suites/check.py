@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from retest.domain.case import Case, CaseSource
@@ -51,11 +51,13 @@ class _Pass:
     metrics_need_expected: bool
     wanted: set[str]  # ids and tags that the gate names
     shown: InputCheck
+    checks: Sequence[tuple[str, Callable[[JsonValue], str | None]]] = ()  # by metric
     cases: int = 0
     without_expected: _Rows = field(default_factory=_Rows)
     missing: dict[tuple[str, str], _Rows] = field(default_factory=dict)
     names: dict[str, None] = field(default_factory=dict)
     failures: dict[Problem, _Rows] = field(default_factory=dict)
+    bad_expected: dict[tuple[str, str], _Rows] = field(default_factory=dict)  # by metric and reason
 
     def take(self, cases: Iterable[Case]) -> None:
         """Look at each case once."""
@@ -66,6 +68,8 @@ class _Pass:
                 self._render(case)
             if case.expected is None:
                 self.without_expected.add(case)
+            else:
+                self._check_expected(case)
             if not every <= case.vars.keys():
                 self._note_missing(case)
             self.shown.take(case)
@@ -73,6 +77,14 @@ class _Pass:
                 self.names.update(dict.fromkeys(case.vars))
             if self.wanted:
                 self.wanted -= {case.case_id, *case.tags}
+
+    def _check_expected(self, case: Case) -> None:
+        for metric, check in self.checks:
+            reason = check(case.expected)
+            if reason is not None and (
+                (metric, reason) in self.bad_expected or len(self.bad_expected) < _SHOWN_FAILURES
+            ):
+                self.bad_expected.setdefault((metric, reason), _Rows()).add(case)
 
     def _note_missing(self, case: Case) -> None:
         for prompt, template in self.templates.items():
@@ -117,6 +129,7 @@ def check_cases(
         metrics_need_expected=bool(metrics) and all(metric.needs_expected for metric in metrics or ()),
         wanted=set(gate.never_fail),
         shown=InputCheck(metric.shown for metric in metrics or () if metric.shown is not None),
+        checks=[(one.spec.name, one.check_expected) for one in metrics or () if one.check_expected is not None],
     )
     found.take(cases)
     if found.cases == 0:
@@ -127,6 +140,7 @@ def check_cases(
     found.shown.report(scope, found.cases, list(found.names))
     if metrics is not None:
         _report_expected(scope, found, metrics)
+        _report_bad_expected(scope, found, metrics)
     _report_gate(scope, found, gate)
 
 
@@ -196,6 +210,18 @@ def _report_expected(scope: SuiteScope, found: _Pass, metrics: Sequence[BuiltMet
             scope.key("dataset"),
             details=rows.details(),
             fix="fill in the expected answers, or add a metric that needs none",
+        )
+
+
+def _report_bad_expected(scope: SuiteScope, found: _Pass, metrics: Sequence[BuiltMetric]) -> None:
+    places = {metric.spec.name: metric.spec.where for metric in metrics}
+    for (metric, reason), rows in found.bad_expected.items():
+        scope.warn(
+            "suite-bad-expected",
+            f"metric '{metric}' cannot judge {rows.count} of {found.cases} cases: {reason}",
+            places[metric] or scope.key("metrics"),
+            details=rows.details(),
+            fix="correct the rows, or what the metric takes",
         )
 
 

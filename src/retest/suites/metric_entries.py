@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,7 @@ class BuiltMetric:
     Attributes:
         identity: what can change its scores.
         shown: what its judge is shown of a case, where it asks one.
+        check_expected: says why an expected answer cannot be compared, where the metric can tell.
     """
 
     spec: MetricSpec
@@ -44,6 +45,7 @@ class BuiltMetric:
     needs_expected: bool
     identity: JsonValue
     shown: JudgeInputs | None = None
+    check_expected: Callable[[JsonValue], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +205,7 @@ def _build(scope: SuiteScope, draft: _Draft, judges: Mapping[str, BuiltJudge]) -
             *([] if judging is None else [judging.identity]),
         ],
         shown=None if judging is None else _shown(spec, info, options, judging),
+        check_expected=None if info.check_expected is None else info.check_expected(options),
     )
 
 

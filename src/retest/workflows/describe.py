@@ -43,6 +43,7 @@ def describe_metric(info: MetricInfo) -> dict[str, Any]:
         "direction": info.direction,
         "scale": info.scale,
         "binary": info.binary,
+        "figures": [f"{kind.name}.LABEL" if kind.per_label else kind.name for kind in info.figures],
         "options": [_option(name, part) for name, part in schema.get("properties", {}).items()],
     }
 

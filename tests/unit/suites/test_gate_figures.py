@@ -75,3 +75,21 @@ def test_a_limit_beyond_the_scale_is_pointed_out(tmp_path: Path, name: str, limi
     """Per cent on a scale from 0 to 1, say."""
     (found,) = load(tmp_path, f"{name}: {{{limit}}}").problems
     assert (found.slug, found.severity) == ("suite-threshold", "warning")
+
+
+def test_an_expected_answer_that_is_no_label_is_pointed_out(tmp_path: Path) -> None:
+    """Before its samples are paid for and fail to be scored; which rows, and what the labels are."""
+    folder = SuiteFolder(tmp_path)
+    rows = [{"id": f"c{i}", "question": "q", "expected": label} for i, label in enumerate(("a1", "a3", "返金", "a3"))]
+    folder.write_rows(rows)
+    folder.write("evals/qa.yaml", SUITE % "exact_match: {min: 0.1}")
+    problems = load_suites(["evals/qa.yaml"], load_catalog(), cwd=tmp_path).problems
+    found = [(problem.message, problem.severity) for problem in problems if problem.slug == "suite-bad-expected"]
+    assert found == [
+        (
+            "metric 'intent' cannot judge 2 of 4 cases: expected 'a3' is none of the labels: 返金, billing, a1, a2",
+            "warning",
+        ),
+        ("metric 'sure' cannot judge 2 of 4 cases: expected 'a3' is none of the labels: a1, a2", "warning"),
+        ("metric 'sure' cannot judge 1 of 4 cases: expected '返金' is none of the labels: a1, a2", "warning"),
+    ]
