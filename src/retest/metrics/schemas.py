@@ -17,6 +17,7 @@ from retest.domain.json_value import JsonValue, content_hash
 from retest.errors import Location, Problem, SuiteError
 from retest.metrics.metric_files import read_file, resolved
 from retest.metrics.references import clipped
+from retest.metrics.schema_patterns import with_time_limit
 
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
@@ -131,7 +132,8 @@ class _Compiler:
         registry = _local_registry(files, self.within)
         id_key = "id" if "Draft3" in cls.__name__ or "Draft4" in cls.__name__ else "$id"
         anchored = {id_key: self.base_uri, **schema}
-        validator = cls(anchored, registry=registry, format_checker=_format_checker() if self.formats else None)
+        limited = with_time_limit(cls)
+        validator = limited(anchored, registry=registry, format_checker=_format_checker() if self.formats else None)
         self._check_references(anchored, registry, base=str(anchored[id_key]))
         return CompiledSchema(validator=validator, content_hash=content_hash([schema, *sorted(files.values())])[:12])
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from retest.domain.case import Case
 from retest.domain.json_value import JsonValue
@@ -14,6 +13,12 @@ from retest.domain.prompt import Message
 from retest.domain.sample import CallError, CallOutcome, MetricFailure, Response, ScoreOutcome
 from retest.domain.suite import Redaction
 from retest.targets.credentials import Scrubber
+
+if TYPE_CHECKING:
+    import regex
+
+_LIMIT_S = 1.0  # for one pattern on one text
+_TOO_SLOW = "[redacted as a whole: a pattern took too long on it]"
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,11 @@ class Redactor:
     scrubber: Scrubber = field(default_factory=Scrubber)
 
     @cached_property
-    def _patterns(self) -> tuple[tuple[re.Pattern[str], str], ...]:
-        return tuple((re.compile(rule.pattern), rule.replace_with) for rule in self.rules if rule.pattern)
+    def _patterns(self) -> tuple[tuple[regex.Pattern[str], str], ...]:
+        import regex
+
+        # Not the standard library's: that has no time limit, and holds up every other call while it backtracks.
+        return tuple((regex.compile(rule.pattern), rule.replace_with) for rule in self.rules if rule.pattern)
 
     def concerns(self, outcome: CallOutcome) -> bool:
         """Return whether there is anything to remove from an outcome of this kind."""
@@ -92,8 +100,11 @@ class Redactor:
             secret = None if rule.field is None else look_up(case.vars, rule.field)
             if isinstance(secret, str | int | float) and str(secret):
                 text = text.replace(str(secret), rule.replace_with)
-        for pattern, replacement in self._patterns:
-            text = pattern.sub(replacement.replace("\\", "\\\\"), text)
+        try:
+            for pattern, replacement in self._patterns:
+                text = pattern.sub(replacement.replace("\\", "\\\\"), text, timeout=_LIMIT_S)
+        except TimeoutError:
+            return _TOO_SLOW
         return text
 
 

@@ -205,3 +205,18 @@ def test_options_survive_being_stored() -> None:
     stored = options.model_dump(mode="json", exclude_defaults=True)
     assert stored == {"schema": INTENT}
     assert JsonSchema.Options.model_validate(stored) == options
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"x": {"type": "string", "pattern": "^(a|aa)+$"}}},
+        {"additionalProperties": False, "patternProperties": {"^(a|aa)+$": {}}},
+    ],
+    ids=["pattern", "names of properties"],
+)
+def test_a_pattern_that_backtracks_for_ever_is_no_verdict(schema: dict[str, Any]) -> None:
+    """It costs a second, and ends as an error of the metric: neither a pass nor a fail."""
+    text = "a" * 60 + "!"
+    with pytest.raises(TimeoutError, match="took longer than 1 s"):
+        scored(built(JsonSchema, schema=schema), json.dumps({"x": text, text: 1}))

@@ -53,3 +53,11 @@ def test_without_rules_nothing_is_copied() -> None:
     """The common case costs nothing."""
     response = Response(output="x")
     assert Redactor().outcome(response, CASE) is response
+
+
+def test_a_pattern_that_backtracks_for_ever_costs_seconds_and_lets_nothing_through() -> None:
+    """Where a rule cannot be applied in time, the text goes as a whole: nothing is stored that should be hidden."""
+    redactor = Redactor((Redaction(pattern=r"^(a|aa)+$"),))
+    outcome = redactor.outcome(Response(output="a" * 60 + "!"), CASE)
+    assert isinstance(outcome, Response)
+    assert outcome.output == "[redacted as a whole: a pattern took too long on it]"
