@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from retest.domain.pages import STATES, CaseDetail, CaseEntry, ShownSample
+from retest.domain.pairwise import PairwiseRanking
 from retest.domain.run import Run
 from retest.domain.sample import CallError
 from retest.errors import Problem, RetestError, UsageError
@@ -39,6 +41,7 @@ class RunPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._rankings: dict[tuple[str, datetime | None], tuple[PairwiseRanking, ...]] = {}
 
     def runs(self, request: Request) -> Response:
         """Show the list of runs, searched and filtered; what cannot be read as a condition is said, not ignored."""
@@ -78,10 +81,19 @@ class RunPages:
         """Show what a run adds up to; while it runs, how far it is."""
         run = self._run(request)
         progress = read_progress(self._site.store, run) if not run.summary else None
-        page = replace(run_overview(run, self._site.workspace.clock()), rankings=rank_run(run, stored_pairs(run)))
+        page = replace(run_overview(run, self._site.workspace.clock()), rankings=self._ranked(run))
         return self._site.page(
             request, "run.html", run=run, page=page, progress=progress, value=format_value, pair_links=_pair_links(run)
         )
+
+    def _ranked(self, run: Run) -> tuple[PairwiseRanking, ...]:
+        """Return a run's rankings, which take a moment the first time."""
+        key = (run.run_id, run.finished_at)
+        if key not in self._rankings:
+            if len(self._rankings) >= _RUNS:
+                self._rankings.clear()
+            self._rankings[key] = rank_run(run, stored_pairs(run))
+        return self._rankings[key]
 
     def progress(self, request: Request) -> Response:
         """Say how far a run is, for the page that shows it."""
