@@ -12,6 +12,7 @@ from retest.domain.figures import TELLING, ConfusionMatrix, Figure, FigureChange
 from retest.domain.summary import ArmSummary, MetricSummary
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_count, format_interval, format_signed, format_value, plural
+from retest.report.terminal_table import FittedTable
 
 FEW_LABELS = 8
 """Up to so many labels are shown without being asked for."""
@@ -40,15 +41,12 @@ def _of(arms: Sequence[ArmSummary], name: str) -> Iterator[tuple[ArmSummary, Met
     return ((arm, metric) for arm in arms for metric in arm.metrics if metric.name == name)
 
 
-def figure_table(arms: Sequence[ArmSummary], *, everything: bool) -> Table:
+def figure_table(arms: Sequence[ArmSummary], *, everything: bool) -> FittedTable:
     """Return the figures of all labels together as rows, the arms below each; named as a gate names them."""
     several = len(arms) > 1
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    table.add_column("figure", overflow="fold", min_width=12)
-    if several:
-        table.add_column("arm", overflow="fold", min_width=8)
-    for title in ("value", "95% interval"):
-        table.add_column(title, justify="right", no_wrap=True)
+    table = FittedTable()
+    table.add("name", "figure", *(["arm"] if several else []))
+    table.add("number", "value", "95% interval")
     for metric, key in dict.fromkeys(_keys(arms, everything=everything)):
         for row, (arm, one) in enumerate(_of(arms, metric)):
             cells = [Text(one_line(f"{metric}.{key}") if row == 0 else "")]
@@ -65,15 +63,14 @@ def _keys(arms: Sequence[ArmSummary], *, everything: bool) -> Iterator[tuple[str
                     yield metric.name, figure.name
 
 
-def change_table(changes: Sequence[FigureChange], *, everything: bool) -> Table | None:
+def change_table(changes: Sequence[FigureChange], *, everything: bool) -> FittedTable | None:
     """Return figures before and after, with the interval of the difference; None where there is none to show."""
     shown = [one for one in changes if everything or (one.label is None and one.name in TELLING)]
     if not shown:
         return None
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    table.add_column("figure", overflow="fold", min_width=12)
-    for title in ("before", "after", "change", "95% interval"):
-        table.add_column(title, justify="right", no_wrap=True)
+    table = FittedTable()
+    table.add("name", "figure")
+    table.add("number", "before", "after", "change", "95% interval")
     for one in shown:
         low, high = one.range_low, one.range_high
         values = [format_value(value, low=low, high=high) for value in (one.before, one.after)]
@@ -108,12 +105,11 @@ def _label_parts(
         yield [matrix_table(matrix)]
 
 
-def label_table(figures: MetricFigures, matrix: ConfusionMatrix) -> Table:
+def label_table(figures: MetricFigures, matrix: ConfusionMatrix) -> FittedTable:
     """Return precision, recall and F1 of each label, and how many samples should have it."""
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    table.add_column("label", overflow="fold")
-    for title in ("precision", "recall", "f1", "95% interval", "samples"):
-        table.add_column(title, justify="right", no_wrap=True)
+    table = FittedTable()
+    table.add("name", "label")
+    table.add("number", "precision", "recall", "f1", "95% interval", "samples")
     for label in matrix.labels:
         values = [figures.get(f"{kind}.{label}") for kind in ("precision", "recall", "f1")]
         f1 = values[-1]
