@@ -83,6 +83,10 @@ def _write_reports(reports: Sequence[GateReport], wish: GateWish, workspace: Wor
         from retest.workflows.gate_page import with_pages
 
         reports = with_pages(reports, workspace)
+    if {"github", "sarif"} & wish.reports.keys():
+        from retest.workflows.report_paths import below_root
+
+        reports = below_root(reports, workspace.cwd)
     summary = workspace.env.get("GITHUB_STEP_SUMMARY")
     # With --json stdout is one object; a workflow reads annotations from stderr just as well.
     stream = sys.stderr if display.as_json else sys.stdout

@@ -75,6 +75,7 @@ class GateReport:
         calls_saved: calls that an early stop did not make; None where every planned call was made.
         judged_on: the day by which waivers expire.
         page: cases and answers, where a report wants them.
+        folder: in which the paths of suite and prompts start, below the repository's root: empty, or ending in a slash.
     """
 
     suite: str
@@ -91,3 +92,4 @@ class GateReport:
     calls_saved: int | None = None
     judged_on: date | None = None
     page: ReportPage | None = None
+    folder: str = ""

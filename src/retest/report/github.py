@@ -11,6 +11,7 @@ from retest.report.verdict_text import (
     OUTCOME_WORDS,
     blocks,
     by_urgency,
+    from_root,
     headline,
     idle_waivers,
     ordered_reasons,
@@ -67,7 +68,7 @@ def _annotation(level: str, report: GateReport, reason: GateReason) -> str:
 def _place(report: GateReport, arm: str | None) -> dict[str, str]:
     path = prompt_path(report, arm)
     line = str(prompt_line(report, path))
-    return {"file": path, "line": line, "title": f"retest: {OUTCOME_WORDS[report.outcome]}"}
+    return {"file": from_root(report, path), "line": line, "title": f"retest: {OUTCOME_WORDS[report.outcome]}"}
 
 
 def _command(level: str, properties: dict[str, str], message: str) -> str:

@@ -11,7 +11,7 @@ from retest.domain.json_value import content_hash
 from retest.report.escape import visible
 from retest.report.json_report import dump_json
 from retest.report.markdown_text import clip
-from retest.report.verdict_text import blocks, headline, prompt_line, prompt_path, reason_text, waiver_text
+from retest.report.verdict_text import blocks, from_root, headline, prompt_line, prompt_path, reason_text, waiver_text
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _HOME = "https://github.com/retest-dev/retest"
@@ -81,7 +81,8 @@ def _result(report: GateReport, reason: GateReason) -> dict[str, object]:
 
 def _region(report: GateReport, arm: str | None) -> dict[str, object]:
     path = prompt_path(report, arm)
-    return {"artifactLocation": {"uri": file_uri(path)}, "region": {"startLine": prompt_line(report, path)}}
+    region = {"startLine": prompt_line(report, path)}
+    return {"artifactLocation": {"uri": file_uri(from_root(report, path))}, "region": region}
 
 
 def _entry(rule: str, message: str, location: dict[str, object], identity: str) -> dict[str, object]:

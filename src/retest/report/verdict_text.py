@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import posixpath
 from collections.abc import Iterator, Sequence
 
 from retest.domain.comparison import ArmComparison, CaseChange, MetricComparison
@@ -231,6 +232,11 @@ def idle_waivers(report: GateReport) -> list[Waiver]:
     """Return the waivers that no reason speaks of: they lifted nothing, and still stand."""
     spoken_of = {reason.metric for reason in report.reasons}
     return [waiver for waiver in report.waivers if waiver.metric not in spoken_of]
+
+
+def from_root(report: GateReport, path: str) -> str:
+    """Return a path as seen from the repository's root, where GitHub looks for it."""
+    return path if not report.folder or posixpath.isabs(path) else posixpath.normpath(report.folder + path)
 
 
 def prompt_line(report: GateReport, path: str) -> int:

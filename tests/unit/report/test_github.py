@@ -64,6 +64,21 @@ def test_a_waived_regression_is_a_warning() -> None:
     assert line.endswith("(waived: labels move (until 2026-06-01))")
 
 
+@pytest.mark.parametrize(
+    ("folder", "path", "shown"),
+    [
+        ("services/bot/", "prompts/intent.md", "services/bot/prompts/intent.md"),
+        ("services/bot/", "../shared/a.md", "services/shared/a.md"),
+        ("services/bot/", "/elsewhere/a.md", "/elsewhere/a.md"),
+        ("", "prompts/intent.md", "prompts/intent.md"),
+    ],
+)
+def test_files_are_named_from_the_root_of_the_repository(folder: str, path: str, shown: str) -> None:
+    """GitHub looks from there, wherever the gate ran."""
+    report = replace(reports.regressed(), folder=folder, run=reports.run(prompt_path=path))
+    assert lines(report)[0].startswith(f"::error file={shown},")
+
+
 def test_a_waiver_that_lifts_nothing_is_a_notice() -> None:
     """It stands until somebody takes it out, and says so."""
     (line,) = lines(replace(reports.waived(), reasons=(), judged_on=date(2026, 7, 1)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -40,6 +42,13 @@ def test_its_structure_holds(found: list[GateReport]) -> None:
         (place,) = result["locations"]
         assert place["physicalLocation"]["region"]["startLine"] == 1
         assert URI_REFERENCE.fullmatch(place["physicalLocation"]["artifactLocation"]["uri"])
+
+
+def test_files_are_named_from_the_root_of_the_repository() -> None:
+    """Code scanning looks from there, wherever the gate ran."""
+    (result,) = run_of(replace(reports.regressed(), folder="services/ボット/"))["results"]
+    location = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert unquote(location["uri"]) == "services/ボット/prompts/intent.md"
 
 
 def test_waivers_stand_in_the_properties_of_the_run() -> None:
