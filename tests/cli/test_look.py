@@ -231,6 +231,35 @@ def test_json_is_one_object_when_a_command_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("args", "fix"),
+    [
+        (("--where", "exact_mach<2"), "did you mean 'exact_match'?"),
+        (("--metric", "exact_mach"), "did you mean 'exact_match'?"),
+        (("--metric", "x<1"), "a condition goes with --where"),
+    ],
+)
+def test_a_metric_that_no_run_has_is_told(looked_at: Project, args: tuple[str, ...], fix: str) -> None:
+    """A misspelt name is no condition that nothing fulfils."""
+    done = looked_at.run("runs", *args)
+    assert (done.code, f"  fix: {fix}  [run-unknown-metric]" in done.err) == (2, True)
+
+
+def test_a_condition_that_nothing_fulfils_is_no_mistake(looked_at: Project) -> None:
+    """Nor is one on a suite without runs."""
+    for args in (("--where", "exact_match>2"), ("nosuch", "--where", "exact_mach>2")):
+        done = looked_at.run("runs", *args)
+        assert (done.code, "no run fits" in done.out) == (0, True)
+
+
+@pytest.mark.parametrize("args", [("gc",), ("delete", "latest", "--yes"), ("tag", "latest", "--add", "x")])
+def test_no_store_is_made_where_there_is_nothing_to_change(project: Project, args: tuple[str, ...]) -> None:
+    """A mistyped folder is told, and not filled with an empty store."""
+    done = project.run(*args)
+    assert (done.code, "[store-not-found]" in done.err) == (2, True)
+    assert not (project.root / ".retest").exists()
+
+
+@pytest.mark.parametrize(
     ("args", "message", "fix"),
     [
         (("run", "--sampels", "3"), "no such option: --sampels", "did you mean '--samples'?"),

@@ -30,6 +30,7 @@ def test_the_answer_is_all_that_is_printed(project: Project) -> None:
         (("--model", "m", "--param", "temperature=hot"), "prompt-param-value"),
         (("--model", "m", "--param", "temprature=0"), "prompt-param-name"),
         ((), "try-without-model"),
+        (("--model", "m", "--var", "question=x"), "prompt-unused-variable"),
     ],
 )
 def test_a_mistake_in_the_flags_is_found_before_the_call(project: Project, args: tuple[str, ...], slug: str) -> None:

@@ -26,7 +26,7 @@ def command(
     from retest.errors import Problem, UsageError
     from retest.workflows.find_runs import find_run
 
-    with open_workspace(store=store).open_store() as opened:
+    with open_workspace(store=store).open_store(create=False) as opened:
         ids = [find_run(opened, name).run_id for name in runs]
         if not yes:
             if not stdout().is_terminal:

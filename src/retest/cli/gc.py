@@ -31,7 +31,7 @@ def command(
     from retest.cli.console import stdout
     from retest.report.numbers import plural
 
-    with open_workspace(store=store).open_store() as opened:
+    with open_workspace(store=store).open_store(create=False) as opened:
         report = opened.gc(older_than=timedelta(days=older_than_days), dry_run=dry_run)
     verb = "would drop" if report.dry_run else "dropped"
     stdout().print(

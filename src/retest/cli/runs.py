@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,8 @@ from retest.errors import ExitCode, Problem, UsageError
 
 if TYPE_CHECKING:
     from retest.domain.run import Run
+    from retest.store.database import Store
+    from retest.store.records import RunFilter
 
 _NAME_METRIC = "add --plot METRIC"
 
@@ -73,6 +76,8 @@ def command(
         )
     with open_workspace(store=store).open_store(read_only=True) as opened:
         found = list(opened.list_runs(wanted))
+        named = [each.metric for each in wanted.metrics]
+        _refuse_unknown(opened, wanted, [*named, metric] if metric else named, found)
     if plot is not None:
         return _plot(found, plot, output)
     if as_json:
@@ -84,6 +89,35 @@ def command(
     else:
         stdout().print(run_table(found, metric))
     return ExitCode.PASSED
+
+
+def _refuse_unknown(store: Store, wanted: RunFilter, names: Sequence[str], found: Sequence[Run]) -> None:
+    """Refuse metrics that no run of those asked for has, whatever their values: a misspelt name would find nothing."""
+    if _metrics(found).issuperset(names):
+        return
+    from dataclasses import replace
+
+    known = _metrics(store.list_runs(replace(wanted, metrics=(), limit=None)))
+    unknown = [name for name in names if name not in known]
+    if unknown and known:
+        from retest.suites.suggestions import did_you_mean
+
+        condition = "a condition goes with --where" if re.search("[<>=]", unknown[0]) else None
+        raise UsageError(
+            Problem(
+                slug="run-unknown-metric",
+                message=f"none of these runs has a metric '{unknown[0]}'",
+                details=(f"their metrics: {', '.join(sorted(known))}",),
+                fix=condition or did_you_mean(unknown[0], known),
+            )
+        )
+
+
+def _metrics(runs: Iterable[Run]) -> set[str]:
+    """Return the metrics of runs, those that were added later too."""
+    summaries: list[Any] = [run.summary for run in runs]
+    arms = [arm for summary in summaries for arm in (summary.get("arms") or {}).values()]
+    return {name for arm in arms for name in arm.get("metrics", {})}
 
 
 def _plot(runs: Sequence[Run], metric: str, output: Path | None) -> ExitCode:

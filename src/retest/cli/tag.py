@@ -33,7 +33,7 @@ def command(
 
     if not (add or remove or meta):
         raise UsageError(Problem(slug="tag-nothing", message="nothing to change", fix="give --add, --remove or --meta"))
-    with open_workspace(store=store).open_store() as opened:
+    with open_workspace(store=store).open_store(create=False) as opened:
         found = find_run(opened, run)
         opened.tag_run(found.run_id, add or (), remove or (), opt.parse_pairs(meta or [], "--meta"))
         changed = opened.get_run(found.run_id)

@@ -88,7 +88,7 @@ TOO_NEW = Fault(
 TOO_OLD = Fault(
     slug="store-needs-upgrade",
     message="the store was written by an older retest and is open for reading only",
-    fix="run any command that writes (such as `retest run`) once: it upgrades the store and keeps a copy",
+    fix="run `retest gc --dry-run` once: it drops nothing, upgrades the store and keeps a copy of it as it was",
 )
 NO_DATABASE = Fault(
     slug="store-not-found",

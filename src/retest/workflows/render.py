@@ -10,10 +10,11 @@ from typing import TypedDict
 from retest.domain.json_value import JsonValue
 from retest.domain.prompt import Message, Prompt
 from retest.domain.suite import Suite
-from retest.errors import NothingToJudgeError, Problem, SuiteError
+from retest.errors import Location, NothingToJudgeError, Problem, SuiteError, UsageError
 from retest.runner.plan import CaseSelection
 from retest.suites.prompt_entries import prompts_root
 from retest.suites.prompt_files import read_prompt
+from retest.suites.suggestions import did_you_mean, listing
 from retest.workflows.check import check_suites
 from retest.workflows.untrusted import readable
 from retest.workflows.workspace import Workspace
@@ -56,16 +57,41 @@ def load_prompt_file(path: str, workspace: Workspace) -> Prompt:
     return read_prompt(full, display=path, root=root if guard is None else guard.boundary.narrowed(root))
 
 
+def refuse_unused(prompt: Prompt, variables: Mapping[str, JsonValue]) -> None:
+    """Refuse variables that a prompt does not use: a misspelt name would otherwise pass for a given one.
+
+    Raises:
+        UsageError: there are some.
+    """
+    unused = [name for name in variables if name not in prompt.template.variables]
+    if unused:
+        known = sorted(prompt.template.variables)
+        raise UsageError(
+            *(
+                Problem(
+                    slug="prompt-unused-variable",
+                    message=f"the prompt does not use the variable '{name}'",
+                    where=Location(path=f"--var {name}"),
+                    details=(f"it uses: {listing(known) or 'none'}",),
+                    fix=did_you_mean(name, known),
+                )
+                for name in unused
+            )
+        )
+
+
 def render_messages(request: RenderRequest, workspace: Workspace) -> list[Rendered]:
     """Return the messages as they would be sent.
 
     Raises:
         SuiteError: the file is wrong, or a variable is missing.
         NothingToJudgeError: no case of the suite is selected.
+        UsageError: a variable is given that the prompt does not use.
     """
     if Path(request.path).suffix.lower() in _SUITE_SUFFIXES and not request.variables:
         return _render_suite(request, workspace)
     prompt = load_prompt_file(request.path, workspace)
+    refuse_unused(prompt, request.variables)
     messages = prompt.template.render(request.variables)
     return [Rendered(arm=prompt.name, case_id=None, model=prompt.model, params=prompt.params, messages=messages)]
 

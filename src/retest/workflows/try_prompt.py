@@ -18,8 +18,10 @@ from retest.targets.base import Request, Target
 from retest.targets.registry import TargetContext, open_target, providers
 from retest.targets.streaming import StreamError, StreamingTarget
 from retest.workflows.check import check_suites
-from retest.workflows.render import load_prompt_file
+from retest.workflows.render import load_prompt_file, refuse_unused
 from retest.workflows.workspace import Workspace
+
+_READ_VARIABLES = frozenset({"http", "python", "command", "replay"})  # providers that may use what the prompt does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ def try_prompt(request: TryRequest, workspace: Workspace, show: Callable[[str], 
 
     Raises:
         SuiteError: the prompt or the suite is wrong.
-        UsageError: an unknown provider, a parameter that no endpoint would take.
+        UsageError: an unknown provider, a parameter that no endpoint would take, a variable that nothing uses.
         IncompleteError: the call failed.
     """
     wrong = list(param_problems(request.params, lambda name: Location(path=f"--param {name}")))
@@ -49,6 +51,8 @@ def try_prompt(request: TryRequest, workspace: Workspace, show: Callable[[str], 
         raise UsageError(*wrong)
     prompt = load_prompt_file(request.path, workspace)
     spec = _find_target(request, prompt, workspace)
+    if spec.provider not in _READ_VARIABLES:
+        refuse_unused(prompt, request.variables)
     messages = prompt.template.render(request.variables)
     call = Request(
         messages=messages,

@@ -49,15 +49,21 @@ class Workspace:
     interrupts: Interrupts = field(default_factory=Interrupts)
     untrusted: Untrusted | None = None
 
-    def open_store(self, *, read_only: bool = False) -> Store:
+    def open_store(self, *, read_only: bool = False, create: bool = True) -> Store:
         """Open the store.
 
+        Args:
+            read_only: nothing is written.
+            create: make it where there is none; false for what changes stored runs, of which a new store has none.
+
         Raises:
-            StoreError: it cannot be opened, or there is none yet and `read_only` is asked for.
+            StoreError: it cannot be opened, or is not there and not to be made.
         """
         from retest.store.database import open_store
 
-        return open_store(self.settings.store_url, read_only=read_only)
+        url = self.settings.store_url
+        missing = not create and "://" not in url and not Path(url).exists()
+        return open_store(url, read_only=read_only or missing)  # which refuses a store that is not there
 
     def prices(self) -> PriceTable:
         """Return the packaged prices, extended by the settings' files."""
