@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
+from contextlib import suppress
 
 import pytest
 
@@ -24,10 +25,19 @@ def printed(columns: int, **env: str) -> str:
         [sys.executable, "-c", PRINT], stdin=theirs, stdout=theirs, stderr=theirs, env={**kept, **env}, check=False
     )
     os.close(theirs)
-    shown = os.read(ours, 65_536).decode()  # a few hundred characters, which the terminal holds
-    os.close(ours)
+    shown = drained(ours)
     assert done.returncode == 0, shown
     return shown
+
+
+def drained(terminal: int) -> str:
+    """Return what a terminal holds whose other end is closed; it may come in parts."""
+    parts = []
+    with suppress(OSError):  # so Linux says that there is no more
+        while part := os.read(terminal, 65_536):
+            parts.append(part)
+    os.close(terminal)
+    return b"".join(parts).decode()
 
 
 @pytest.mark.parametrize("columns", [60, 100])
