@@ -66,8 +66,8 @@ class ClassificationOptions(MetricOptions):
     )
     find: Literal["whole", "first", "last"] = Field(
         "whole",
-        description="The answer is a label and nothing else (but punctuation around it), or the `first` or the `last` "
-        "label in its text counts",
+        description="The answer is a label and nothing else (but punctuation and marks around it), or the `first` "
+        "or the `last` label in its text counts",
     )
     field: str | None = Field(
         None, description="Look at this field of JSON output, such as `label` or `result.label`; also in a code fence"
@@ -96,8 +96,7 @@ class ClassificationOptions(MetricOptions):
 
     def finder(self) -> LabelFinder:
         """Return what finds these labels."""
-        marks = any(not any(char.isalnum() for char in label) for label in self.labels)
-        return LabelFinder(self.labels, self.aliases, casefold=self.casefold, punctuation=marks)
+        return LabelFinder(self.labels, self.aliases, casefold=self.casefold)
 
 
 class ExpectedLabels:

@@ -223,6 +223,22 @@ def test_labels_that_cannot_be_told_apart_are_refused(options: dict[str, Any], s
         ClassificationOptions(**options)
 
 
-def test_marks_are_labels() -> None:
-    """Punctuation counts where a label is nothing else."""
-    assert [predicted(mark, labels=["+", "-"]) for mark in ("+", "-", ".")] == ["+", "-", None]
+@pytest.mark.parametrize(
+    ("labels", "output", "label"),
+    [
+        (["+", "-"], "-", "-"),
+        (["+", "-"], ".", None),
+        (["C", "C#", "C++"], "C#.", "C#"),  # a mark that is part of the label is not trimmed
+        (["C", "C#", "C++"], "`C++`", "C++"),
+        (["C", "C#", "C++"], "C", "C"),
+        (["1", "-1"], "**-1**", "-1"),
+        (["1", "2"], "-1", None),
+        (["1", "2"], "0.1", None),
+        (["はい", "いいえ"], "「はい」。", "はい"),
+        (["👍", "👎"], "👍!", "👍"),
+        (["a", "b"], "." * 100_000, None),
+    ],
+)
+def test_marks_around_a_whole_answer(labels: list[str], output: str, label: str | None) -> None:
+    """Quotes, stars and full stops do not count, unless a label is made of such."""
+    assert predicted(output, labels=labels) == label
