@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from retest.domain.code_files import code_hash
 from retest.domain.sample import MetricFailure
 from retest.errors import Location, Problem, SuiteError
 from retest.metrics.metric_files import did_you_mean, read_file, resolved
@@ -22,17 +23,16 @@ _LISTED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionPlace:
-    """Where a function is: the file as the user would type it, its content when the metric was built."""
+    """Where a function is: the file as the user would type it, its content when the metric was built.
+
+    `content_hash` tells versions of the file apart, and of the project's files that it imports.
+    """
 
     metric: str
     path: Path
     function: str
     content: bytes
-
-    @property
-    def content_hash(self) -> str:
-        """Return the first 12 hex digits of the file's SHA-256."""
-        return hashlib.sha256(self.content).hexdigest()[:12]
+    content_hash: str
 
     def problem(self, slug: str, message: str, *, line: int | None = None, fix: str | None = None) -> SuiteError:
         """Return an error that points into the file."""
@@ -57,7 +57,13 @@ def find_function(path: str, *, metric: str, base_dir: Path) -> FunctionPlace:
         )
     resolved_path = resolved(file, base_dir)
     content = read_file(resolved_path, metric=metric, option="path")
-    return FunctionPlace(metric=metric, path=resolved_path, function=function, content=content)
+    return FunctionPlace(
+        metric=metric,
+        path=resolved_path,
+        function=function,
+        content=content,
+        content_hash=code_hash(resolved_path)[:12],
+    )
 
 
 def load_function(place: FunctionPlace) -> tuple[Callable[..., Any], ModuleType]:

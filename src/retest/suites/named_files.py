@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from retest.domain.code_files import code_hash
 from retest.domain.json_value import JsonValue
 from retest.errors import Location
 from retest.suites.scope import SuiteScope
@@ -70,8 +71,13 @@ def _without_function(text: str) -> str:
 
 
 def file_fingerprint(path: Path) -> JsonValue:
-    """Return what tells two versions of a file apart: its hash, the size of a very large one, None where unreadable."""
+    """Return what tells two versions of a file apart: its hash, the size of a very large one, None where unreadable.
+
+    Of Python code with what it imports from the project.
+    """
     try:
+        if path.suffix == ".py":
+            return code_hash(path)[:32]
         size = path.stat().st_size
         return size if size > _HASHED_BYTES else _hash_file(path)
     except OSError:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from retest.domain.catalog import ProviderInfo
+from retest.domain.code_files import code_hash
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response
 from retest.domain.suite import TargetSpec
@@ -198,10 +199,13 @@ def _without_last_newline(text: str) -> str:
 
 
 def _file_hashes(argv: list[str], folder: Path) -> dict[str, JsonValue]:
-    """Return the hash of each relative argument that is a file, so that an edited script is another target."""
+    """Return the hash of each relative argument that is a file, so that an edited script is another target.
+
+    Of a Python script with what it imports from beside it.
+    """
     paths = {argument: folder / argument for argument in argv}
     return {
-        argument: hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+        argument: (code_hash(path) if path.suffix == ".py" else hashlib.sha256(path.read_bytes()).hexdigest())[:32]
         for argument, path in paths.items()
         if argument and not Path(argument).is_absolute() and path.is_file()
     }

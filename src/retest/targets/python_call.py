@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import inspect
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from retest.domain.catalog import ProviderInfo
+from retest.domain.code_files import code_hash
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallOutcome, Response
 from retest.domain.suite import TargetSpec
@@ -53,7 +53,7 @@ class PythonTarget:
         self._options = options
         self._prices = prices
         self._parameters = _parameters(function)
-        source = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+        source = code_hash(path)[:32]
         self._identity: dict[str, JsonValue] = {
             "provider": "python",
             "function": options.path.rpartition(":")[2],
