@@ -71,7 +71,7 @@ def _early_stops(baseline: SideLike, candidate: SideLike) -> Iterator[str]:
 
 def look_notes(decision: SequentialDecision | None) -> tuple[str, ...]:
     """Return where the verdicts of a run that was sampled until decided come from."""
-    if decision is None:
+    if decision is None or not any(arm.metrics for arm in decision.arms):
         return ()
     looks = f"look {decision.looks} of {decision.looks_planned}"
     return (f"sampled until decided: the verdicts are those of {looks}, and are not tested again",)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from retest.domain.comparison import RunComparison
 from retest.domain.gate import GateReason, Waiver
 from retest.domain.run import Run
+from retest.domain.sequential import read_decision
 from retest.errors import ExitCode, Problem, UsageError
 from retest.workflows.baseline import Baseline, SuitePlace, find_baseline
 from retest.workflows.baseline_file import baseline_path, read_outputs, write_baseline
@@ -90,6 +91,12 @@ def _warnings(store: Store, run: Run) -> Iterator[str]:
     if run.samples_per_case < _FEW_REPEATS:
         few = "1 sample" if run.samples_per_case == 1 else f"{run.samples_per_case} samples"
         yield f"it has {few} a case: with 10 a later drop is found far more often, and they are paid for once"
+    decision = read_decision(run.summary)
+    if decision is not None and decision.stopped_early:
+        yield (
+            "it was sampled until a verdict stood, so that its means lean towards that verdict, and it has few samples:"
+            " run the suite in one go for a baseline"
+        )
     equal = _equal_runs(store, run)
     if equal and _is_best(run, equal):
         count = len(equal) + 1

@@ -21,6 +21,8 @@ from retest.workflows.pair_looks import Looked, PairLooks, WatchedPair
 from retest.workflows.stored_decision import scores_digest
 
 LOOKS = 6
+_MOST_SUSPECTS = 10
+"""Where more cases look worse, the mean says so, and sampling them all again would spend what was saved."""
 _FEWEST_EXTRA = 4
 """Fewer samples more tell little of a suspect: rather fewer suspects."""
 
@@ -192,7 +194,7 @@ class Watch:
         side = self._sides[number]
         found = [case_id for pair in self._pairs if pair.pair.candidate == number for case_id in pair.suspects()]
         affordable = (decision.samples_planned - decision.samples) // side.arms if decision.stopped_early else 0
-        chosen = list(dict.fromkeys(found))[: affordable // _FEWEST_EXTRA]
+        chosen = list(dict.fromkeys(found))[: min(_MOST_SUSPECTS, affordable // _FEWEST_EXTRA)]
         if not chosen:
             return None
         extra = min(RECHECK_SAMPLES, affordable // len(chosen))

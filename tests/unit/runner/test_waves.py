@@ -13,7 +13,7 @@ from retest.domain.sample import Response
 from retest.runner.execute import Backends, Execution, ExecutionOptions
 from retest.runner.plan import RunPlan
 from retest.runner.score import Scorer
-from retest.runner.waves import Wave
+from retest.runner.waves import Wave, scheduled_waves, take_waves
 from retest.store.base import LedgerEntry
 from retest.targets.base import Request
 from support.suites import make_suite
@@ -134,3 +134,44 @@ def test_waves_taken_again_cost_nothing() -> None:
 
     assert asyncio.run(main()) == 3
     assert len(target.asked) == 3
+
+
+def test_a_schedule_becomes_waves() -> None:
+    """Each holds what its look adds; some cases take all their samples first, and nobody more than there are."""
+    waves = scheduled_waves(["a", "b", "c"], [(1, 0, 1), (1, 1, 2), (3, 3, 3)], most=2, whole={"b"})
+    assert [wave.samples for wave in waves] == [
+        {"a": (0, 1), "b": (0, 2), "c": (0, 1)},
+        {"c": (1, 2)},
+        {"a": (1, 2)},
+    ]
+
+
+class _Enough:
+    """A watcher that has seen enough after so many waves."""
+
+    waves = WAVES
+
+    def __init__(self, after: int) -> None:
+        self._after = after
+        self.seen: list[tuple[int, bool]] = []
+
+    async def is_enough(self, wave: int, *, stopped: bool) -> bool:
+        self.seen.append((wave, stopped))
+        return stopped or wave + 1 >= self._after
+
+
+def test_waves_end_when_enough_was_seen() -> None:
+    """The rest of the plan is not called."""
+    target, watcher, plan = _Echo(), _Enough(2), _plan()
+    assert asyncio.run(take_waves(_execution(_Memory(), target), plan, watcher)) == 2
+    assert len(target.asked) == 4
+    assert watcher.seen == [(0, False), (1, False)]
+
+
+def test_a_wave_that_is_cut_short_is_the_last() -> None:
+    """The watcher is told, so that nobody waits for this run any more."""
+    target, watcher, plan = _Echo(), _Enough(3), _plan()
+    execution = _execution(_Memory(), target)
+    execution.stop.stop("interrupt", "interrupted")
+    assert asyncio.run(take_waves(execution, plan, watcher)) == 1
+    assert (target.asked, watcher.seen) == ([], [(0, True)])

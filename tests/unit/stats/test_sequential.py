@@ -169,3 +169,60 @@ def test_several_comparisons_share_alpha_and_not_the_margin() -> None:
     one, two = SequentialGate(20, 3, 3), SequentialGate(20, 3, 3, n_comparisons=2)
     assert two.levels[-1] < one.levels[-1]
     assert two.pass_levels == one.pass_levels
+
+
+def test_a_metric_without_a_case_yet_counts_in_the_correction() -> None:
+    """It rejects nothing and passes nothing, and the other metric's p is corrected for it."""
+    alone = SequentialGate(20, 10, 3, ["a"], 0.2).step(5, [_scores(1, 10)], [_scores(0, 3)])
+    both = SequentialGate(20, 10, 3, ["a", "b"], 0.2).step(5, [_scores(1, 10)] * 2, [_scores(0, 3), _scores(0, 0)])
+    assert list(both.metrics) == ["a"]
+    assert both.metrics["a"].p_adjusted == pytest.approx(2 * alone.metrics["a"].p_adjusted)
+
+
+@pytest.mark.parametrize("aggregate", ["any", "all", "majority", "min", "max", "pass@2", "pass^2"])
+def test_every_aggregate_is_judged(aggregate: str) -> None:
+    """All right to all wrong fails whatever the samples of a case come to."""
+    gate = SequentialGate(20, 10, 3, ["a"], 0.2, aggregate=aggregate)
+    assert gate.step(5, [_scores(1, 10)], [_scores(0, 3)]).outcome == "fail"
+    assert gate.step(5, [_scores(1, 10)], [_scores(1, 3)]).outcome == "pass"
+
+
+def test_at_k_waits_for_k_samples() -> None:
+    """A case with one sample has no `pass@2` yet."""
+    gate = SequentialGate(20, 10, 3, ["a"], 0.2, aggregate="pass@2")
+    with pytest.raises(ValueError, match="no case has a sample"):
+        gate.step(0, [_scores(1, 10)], [_scores(1, 3)])
+
+
+def test_a_metric_that_does_not_decide_is_judged_all_the_same() -> None:
+    """It has a verdict, and no say."""
+    gate = SequentialGate(20, 10, 3, ["a", "b"], 0.2, deciding=["b"])
+    found = gate.step(5, [_scores(1, 10)] * 2, [_scores(0, 3), _scores(1, 3)])
+    assert (found.outcome, found.metrics["a"].verdict) == ("pass", "regressed")
+
+
+def test_suspects_that_get_more_samples_give_single_cases_a_share() -> None:
+    """Three and three samples are too few for one case to be named, three and eleven are not."""
+    few, more = SequentialGate(20, 3, 3), SequentialGate(20, 3, 3, k_suspect=11)
+    assert (few.case_share, more.case_share) == (0, 0.2)
+
+
+def test_scores_past_the_scale_widen_it() -> None:
+    """A guard of width 1 would be none for scores from 0 to 10."""
+    gate = SequentialGate(20, 10, 3, ["a"], 0.2)
+    wide: list[list[float | None]] = [*_scores(10, 3)[:1], *_scores(1, 3)[1:]]
+    decision = gate.step(5, [_scores(1, 10)], [wide])
+    narrow = gate.step(5, [_scores(1, 10)], [_scores(1, 3)])
+    lower, other = decision.metrics["a"].lower, narrow.metrics["a"].lower
+    assert lower is not None
+    assert other is not None
+    assert lower < other
+
+
+def test_single_cases_are_judged_when_asked_for() -> None:
+    """Of several gates that stop together none spends its share before the stop."""
+    baseline, candidate = _scores(1, 10), _scores(1, 3)
+    candidate[7] = [0.0, 0.0, 0.0]
+    gate = SequentialGate(20, 10, 3, ["a"], 0.5)
+    assert gate.step(5, [baseline], [candidate], single_cases=False).metrics["a"].p_cases is None
+    assert gate.step(0, [baseline], [candidate], single_cases=True).metrics["a"].p_cases is not None
