@@ -125,6 +125,46 @@ def test_tau_bench_pass_hat_k_is_reproduced(project: Project) -> None:
     assert [round(value, 3) for value in found] == [0.310, 0.193, 0.170, 0.160]
 
 
+@pytest.mark.parametrize(("name", "labels"), [("banking77", 77), ("clinc150", 144)])
+def test_figures_of_many_labels_equal_those_of_scikit_learn(project: Project, name: str, labels: int) -> None:
+    """77 intents, and the 144 of 151 that the rows have, one out of scope: answers that mix them up, some of which name no label."""
+    sk: Any = pytest.importorskip("sklearn.metrics")
+    cases = list(rows("intent", f"{name}.jsonl"))
+    known = sorted({case["expected"] for case in cases})
+    # Every third answer is the label of another case, every tenth is none.
+    given = [
+        "no idea" if i % 10 == 9 else cases[(i * 7) % len(cases) if i % 3 == 2 else i]["expected"]
+        for i in range(len(cases))
+    ]
+    answers = [
+        {"case_id": case["id"], "output": f"Intent: {label.upper()}."} for case, label in zip(cases, given, strict=True)
+    ]
+    outputs = project.write_rows("answers.jsonl", answers)
+    suite = {
+        "prompts": [{"text": "recorded", "name": "recorded"}],
+        "dataset": {
+            "path": str(recorded("intent", f"{name}.jsonl")),
+            "id": "id",
+            "expected": "expected",
+            "vars": "vars",
+        },
+        "targets": [{"name": "r", "provider": "replay", "path": str(outputs)}],
+        "metrics": [{"metric": "classification", "labels": known, "find": "last"}],
+    }
+    project.write("evals/intent.yaml", json.dumps(suite))
+    done = project.run("run", "evals/intent.yaml", "--json")
+    assert done.code == 0, done.err
+    found = done.json["metrics"]["classification"]["figures"]
+    expected = [case["expected"] for case in cases]
+    assert len(found["labels"]) == len(known) == labels
+    assert found["values"]["f1_macro"]["value"] == pytest.approx(
+        sk.f1_score(expected, given, labels=known, average="macro", zero_division=0), abs=1e-12
+    )
+    assert found["values"]["kappa"]["value"] == pytest.approx(sk.cohen_kappa_score(expected, given), abs=1e-12)
+    assert sum(row["(none)"] for row in found["confusion"].values()) == given.count("no idea")
+    assert "label" in project.run("show", "--figures").out
+
+
 def test_the_language_metric_sees_mgsm_answers_leave_japanese(project: Project) -> None:
     """Numbers stay right while the language of the answers changes: the two metrics tell them apart."""
     known = {row["variant"] for row in rows("mgsm_ja_prompts", "outputs.jsonl")}
