@@ -45,6 +45,18 @@ def test_without_a_run_the_spread_is_assumed_aloud(project: Project) -> None:
     assert "the spread of repeats is assumed" in text(result.out)
 
 
+def test_what_no_formula_foretells_is_said(project: Project) -> None:
+    """The formulas are of means; what a margin needs is known all the same."""
+    project.write_cases(20)
+    metrics = [{"metric": "exact_match", "aggregate": "pass@3"}]
+    project.write_suite(samples=3, metrics=metrics, gate={"metrics": {"exact_match": {"margin": 0.03}}})
+    result = project.run("plan", "--detect", "5pt")
+    assert result.code == 0, result.err
+    assert "which drop pass@3 of the samples would see is not foretold" in text(result.out)
+    assert "margin 0.03 of exact_match: no run of this size could prove it" in text(result.out)
+    assert " pt" not in result.out
+
+
 def test_the_numbers_are_those_of_the_design_notes(project: Project) -> None:
     """100 cases with 3 samples on both sides see 7.43 points, 50 cases 11.13."""
     project.write_cases(100)

@@ -58,6 +58,7 @@ class MetricDesign:
     Attributes:
         width: of its scale; None where unbounded or of ratios: then no drop can be foretold.
         variance: of repeats within a case, in the metric's own units squared.
+        aggregate: what a case's samples come to; only of means can a drop be foretold.
         source: measured on repeats; a bound that the mean sets; or assumed, for want of any run.
         grid: how the visible drop changes with more cases and with more samples.
     """
@@ -73,6 +74,7 @@ class MetricDesign:
     grid: tuple[SeenDrop, ...] = ()
     cheapest: tuple[CheapestDesign, ...] = ()
     margin: MarginNeed | None = None
+    aggregate: str = "mean"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,8 @@ _SOURCES = {"measured": "measured", "bound": "at most, by the mean", "assumed": 
 
 def plan_report(plan: SuiteDesign) -> RenderableType:
     """Return everything that `retest plan` shows of one suite."""
-    parts: list[RenderableType] = [*_head(plan), Text(), _drops(plan), *_unforeseen(plan)]
+    table = _drops(plan)
+    parts: list[RenderableType] = [*_head(plan), Text(), *([table] if table.row_count else []), *_unforeseen(plan)]
     hardest = _hardest(plan.metrics)
     if hardest is not None:
         parts += [Text(), *_grid(plan, hardest)]
@@ -83,7 +84,14 @@ def _drop(metric: MetricDesign, drop: float | None) -> str:
 
 
 def _unforeseen(plan: SuiteDesign) -> Iterator[Text]:
-    names = list(dict.fromkeys(one_line(metric.metric) for metric in plan.metrics if metric.width is None))
+    unforeseen = [metric for metric in plan.metrics if metric.width is None]
+    names = list(dict.fromkeys(one_line(metric.metric) for metric in unforeseen if metric.aggregate == "mean"))
+    aggregates = dict.fromkeys((one_line(one.metric), one.aggregate) for one in unforeseen if one.aggregate != "mean")
+    for name, aggregate in aggregates:
+        yield Text(
+            f"{name}: which drop {aggregate} of the samples would see is not foretold; a comparison says it after",
+            "dim",
+        )
     if names:
         yield Text(
             f"{', '.join(names)}: no bounded scale, so no drop can be foretold; a comparison says it after", "dim"

@@ -233,6 +233,9 @@ class _Planner:
 
     def _metric_design(self, arm: str, name: str, metric: Metric[Any]) -> MetricDesign:
         low, high = metric.low, metric.high
+        aggregate = next((spec.aggregate for spec in self._suite.metrics if spec.name == name), "mean")
+        if aggregate != "mean":
+            return self._unforeseen(arm, name, metric, aggregate)
         if metric.scale == "log" or low is None or high is None or high <= low:
             return MetricDesign(arm=arm, metric=name, low=low, high=high, width=None)
         width = high - low
@@ -249,6 +252,14 @@ class _Planner:
             grid=tuple(self._grid(spread, width)),
             cheapest=tuple(self._cheapest(spread, width)),
             margin=self._margin(name, width),
+        )
+
+    def _unforeseen(self, arm: str, name: str, metric: Metric[Any], aggregate: str) -> MetricDesign:
+        """Return the design of a metric that is no mean: the formulas are of means, but for what a margin needs."""
+        ends = (metric.low, metric.high) if aggregate in {"min", "max"} else (0.0, 1.0)
+        margin = None if ends[0] is None or ends[1] is None else self._margin(name, ends[1] - ends[0])
+        return MetricDesign(
+            arm=arm, metric=name, low=ends[0], high=ends[1], width=None, aggregate=aggregate, margin=margin
         )
 
     def _spread(self, arm: str, name: str, low: float | None, high: float | None) -> _Spread:
