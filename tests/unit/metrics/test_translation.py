@@ -13,7 +13,8 @@ from retest.domain.case import Case
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import MetricFailure, Response, Score
 from retest.metrics.base import MetricContext
-from retest.metrics.translation import Bleu, BleuOptions, Chrf, ChrfOptions, Ter, TerOptions, tokenizer_for
+from retest.metrics.sacrebleu_tokens import tokenizer_for
+from retest.metrics.translation import Bleu, BleuOptions, Chrf, ChrfOptions, Ter, TerOptions
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
 CONTEXT = MetricContext(name="m")
