@@ -62,7 +62,8 @@ class EmbeddingCaller(JudgeCaller):
 
     def __init__(self, spec: JudgeSpec, target: Target, context: JudgingContext) -> None:
         dimensions = spec.target.params.get("dimensions")
-        super().__init__(spec, CheckedEmbeddings(target, dimensions if isinstance(dimensions, int) else None), context)
+        super().__init__(spec, target, context)
+        self._target: Target = CheckedEmbeddings(self._target, dimensions if isinstance(dimensions, int) else None)
         self._digest = KeySeed(spec.target, target.identity, role="embedding")
         self._most = spec.limits.concurrency or min(_CONCURRENCY, context.options.concurrency)
         self._queue: deque[_Text] = deque()
