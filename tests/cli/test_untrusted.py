@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -183,6 +185,23 @@ def test_a_merge_request_of_another_project_is_noticed(checkout: Project, evil: 
             CI_MERGE_REQUEST_DIFF_BASE_SHA=git(checkout.root, "rev-parse", "trusted"),
         )
         assert result.code == 2
+    assert evil.count == 0
+
+
+def test_pytest_holds_suites_of_a_stranger_back_too(checkout: Project, evil: OpenAIServer) -> None:
+    """The plugin asks the same question; what pytest itself runs of the checkout is another matter."""
+    checkout.write("evals/code.py", CODE)
+    checkout.write_suite(evil.base_url, metrics=[{"metric": "python", "path": "code.py:score"}])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--retest", "--retest-live", "evals"],
+        cwd=checkout.root,
+        env=checkout.env(RETEST_UNTRUSTED="1"),
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode != 0, b"untrusted-code" in done.stdout + done.stderr) == (True, True)
+    assert not list(checkout.root.rglob(MARKER))
     assert evil.count == 0
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from retest.cli.signals import INTERRUPTS
 from retest.suites.discover import project_root
 from retest.workflows.settings import load_settings
+from retest.workflows.trust import find_guard, guarded_load
 from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -48,11 +49,7 @@ def open_workspace(trust: Trust | None = None, **flags: object | None) -> Worksp
         settings = load_settings(cwd, os.environ, flags, env_file=env_file)
         env = {**env_file, **os.environ}
         return Workspace(cwd=cwd, settings=settings, env=env, command=_command(), interrupts=INTERRUPTS)
-    from retest.workflows.untrusted_settings import guarded_settings, refuse_linked_files
-
-    refuse_linked_files(project_root(cwd), guard)
-    # No `.env`: it is a file of the checkout, and could name another endpoint for every key.
-    settings = guarded_settings(load_settings(cwd, os.environ, flags), guard)
+    settings = guarded_load(cwd, os.environ, guard, flags)
     return Workspace(
         cwd=cwd,
         settings=settings,
@@ -71,18 +68,11 @@ def base_of(baseline: str | None) -> str | None:
 
 def _guard(cwd: Path, trust: Trust) -> Untrusted | None:
     """Return the guard against the files at hand, None where they are trusted: flag > RETEST_UNTRUSTED > CI."""
-    from retest.workflows.ci_origin import read_ci_origin, untrusted_by_environment
-
-    origin = read_ci_origin(os.environ)
-    said = untrusted_by_environment(os.environ) if trust.untrusted is None else trust.untrusted
-    if not (origin.fork is not None if said is None else said):
-        return None
-    from retest.workflows.untrusted import find_untrusted
-
-    root = project_root(cwd)
-    # `python -m retest` looks for modules in the current folder first, which is the stranger's.
-    sys.path[:] = [entry for entry in sys.path if entry and Path(entry) not in {cwd, root}]
-    return find_untrusted(cwd, root, origin, trust.base, calls=trust.calls)
+    guard = find_guard(cwd, os.environ, said=trust.untrusted, base=trust.base, calls=trust.calls)
+    if guard is not None:
+        # `python -m retest` looks for modules in the current folder first, which is the stranger's.
+        sys.path[:] = [entry for entry in sys.path if entry and Path(entry) not in {cwd, project_root(cwd)}]
+    return guard
 
 
 def read_env_file(cwd: Path) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from retest.workflows.check import recognise_suite
 from retest.workflows.gate_suite import GateJob
 from retest.workflows.run import RunOptions
 from retest.workflows.settings import load_settings
+from retest.workflows.trust import find_guard, guarded_load
 from retest.workflows.waivers import read_waivers, waiver_file
 from retest.workflows.workspace import Workspace
 
@@ -38,8 +39,10 @@ class SuiteSession:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         cwd = config.invocation_params.dir
+        guard = find_guard(cwd, os.environ)
+        settings = load_settings(cwd, os.environ) if guard is None else guarded_load(cwd, os.environ, guard)
         self.workspace = Workspace(
-            cwd=cwd, settings=load_settings(cwd, os.environ), env=os.environ, command="pytest --retest"
+            cwd=cwd, settings=settings, env=os.environ, command="pytest --retest", untrusted=guard
         )
         self._job = GateJob(
             workspace=self.workspace,
