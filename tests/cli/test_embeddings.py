@@ -64,16 +64,6 @@ def test_a_text_is_embedded_once(project: Project) -> None:
         assert (again.json["judges"]["embedder"]["calls"], len(embedded(server))) == (0, 3)
 
 
-def test_texts_go_together_in_few_requests(project: Project) -> None:
-    """With one request at a time, what waits meanwhile is one request."""
-    project.write_cases(120)
-    with JudgedServer(lambda _: Reply(delay_s=0.05)) as server:
-        done = run_embedded(project, server, limits={"concurrency": 1})
-        assert done.code == 0, done.err
-        assert len(embedded(server)) == 120
-        assert len(server.judgments) < 60
-
-
 def vectors(*rows: Any) -> Reply:
     """Answer with these embeddings, whatever was asked."""
     data = [{"embedding": row, "index": index} for index, row in enumerate(rows)]
