@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from retest.domain.figures import ConfusionMatrix, Figure, FigureChange, MetricFigures
+from retest.domain.figures import NO_LABEL, ConfusionMatrix, Figure, FigureChange, MetricFigures
 
 _INTERVAL = ("value", "low", "high")
 _SCALE = ("range_low", "range_high", "direction")
@@ -13,7 +13,10 @@ _CHANGE = ("metric", "name", "label", "before", "after", "delta", "low", "high",
 
 
 def figures_document(figures: MetricFigures) -> dict[str, object]:
-    """Return a metric's figures by name, those of labels by label, and the confusion matrix by expected label."""
+    """Return a metric's figures by name, those of labels by label, and the confusion matrix by expected label.
+
+    Cells of the matrix that are 0 are left out: of 150 labels nearly all are.
+    """
     labels: dict[str, dict[str, object]] = {}
     values: dict[str, object] = {}
     for figure in figures.values:
@@ -29,7 +32,7 @@ def figures_document(figures: MetricFigures) -> dict[str, object]:
             label: {**labels.get(label, {}), "expected": matrix.expected(label)} for label in matrix.labels
         }
         document["confusion"] = {
-            label: dict(zip(matrix.columns, row, strict=True))
+            label: {column: count for column, count in zip(matrix.columns, row, strict=True) if count}
             for label, row in zip(matrix.labels, matrix.counts, strict=True)
         }
     return document
@@ -59,7 +62,9 @@ def _figures(document: Mapping[str, Any]) -> Iterator[Figure]:
 def _confusion(document: Mapping[str, Mapping[str, int]] | None) -> ConfusionMatrix | None:
     if document is None:
         return None
-    return ConfusionMatrix(labels=tuple(document), counts=tuple(tuple(row.values()) for row in document.values()))
+    columns = (*document, NO_LABEL)
+    counts = tuple(tuple(row.get(column, 0) for column in columns) for row in document.values())
+    return ConfusionMatrix(labels=tuple(document), counts=counts)
 
 
 def change_document(change: FigureChange) -> dict[str, object]:
