@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,7 @@ from retest.report.escape import one_line, shortened, visible
 from retest.report.numbers import MISSING, format_cost, format_count, format_latency, format_value
 from retest.report.terminal_table import FittedTable
 
+_VALUE, _GAP = 10, 2  # characters of a score with its blank, and between two samples
 _MIN_COLUMN = 26  # characters: below, an answer is a ladder of words and samples stand one below the other
 
 
@@ -71,10 +73,12 @@ def _labelled(label: str, value: object) -> Text:
 
 def samples_side_by_side(samples: Sequence[SampleView], width: int) -> RenderableType:
     """Return samples as columns, as many as fit beside each other."""
-    columns = max(1, min(len(samples), width // _MIN_COLUMN))
+    names = [cell_len(one_line(name)) for sample in samples for name in sample.scores]
+    widest = max(names, default=0) + _VALUE + _GAP  # a name and its value stay on one line
+    columns = max(1, min(len(samples), width // max(_MIN_COLUMN, widest)))
     tables: list[RenderableType] = []
     for start in range(0, len(samples), columns):
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=columns > 1, header_style="cyan")
+        table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, expand=columns > 1, header_style="cyan")
         chunk = samples[start : start + columns]
         for sample in chunk:
             table.add_column(f"sample {sample.sample_index}", ratio=1, overflow="fold")

@@ -13,15 +13,17 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from retest.domain.calibration import Calibration, Figure
+from retest.domain.case import Case
 from retest.domain.comparison import ArmComparison, MetricComparison, RunComparison
 from retest.domain.design import CheapestDesign, MetricDesign, Price, SeenDrop, SuiteDesign
 from retest.domain.pairwise import PairwiseRank, PairwiseRanking
 from retest.domain.ranking import RankedVersion, Ranking
+from retest.domain.sample import Response, Score
 from retest.domain.self_test import AlarmRate, MetricDrift, MetricNeed, SelfTest
 from retest.domain.summary import ArmSummary, CaseSummary, MetricSummary, RunSummary, WorstCase
 from retest.report.terminal import histogram_bars, run_result
 from retest.report.terminal_aa import self_test_report
-from retest.report.terminal_cases import case_table, run_table
+from retest.report.terminal_cases import SampleView, case_detail, case_table, run_table
 from retest.report.terminal_diff import run_comparison
 from retest.report.terminal_gate import gate_report
 from retest.report.terminal_judge import calibration_report
@@ -273,6 +275,19 @@ def test_no_name_is_broken_where_a_line_holds_it(kind: str, names: str) -> None:
     for name in (metric, arm):
         if name in whole and cell_len(name) < 58:
             assert name in printed(report, 60), name
+
+
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize("width", [80, 60])
+def test_samples_stand_side_by_side_only_where_their_scores_fit(width: int, names: str) -> None:
+    """A metric's name and value are on one line, however many samples there are."""
+    metric, _ = NAMES[names]
+    outcome = Response(output="配送は三日後です。" * 20, model="m", latency_ms=12_345.0)
+    samples = [SampleView("ask/small", k, outcome, {metric: Score(value=0.412)}) for k in range(4)]
+    case = Case(case_id="問い合わせ-1", vars={"q": "x"}, content_hash="0")
+    shown = printed(case_detail(case, samples, None, width), width)
+    assert shown.count(f"{metric} 0.412") == 4
+    assert all(cell_len(line) <= width for line in shown.splitlines())
 
 
 @pytest.mark.parametrize("width", [80, 60])
