@@ -17,6 +17,7 @@ from retest.suites.yaml_nodes import NodePath
 
 _RECORDED = "replay"  # answers from a file in the checkout, which the boundary covers
 _LOCAL = "local"
+_LOADED = ("path", "cache_dir", "chat_template")  # options of a local model that are read, written or interpreted
 _CREDENTIALS = frozenset({"api_key_env", "token_env", "headers", "organization", "project"})
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _BY_HAND = "where the change is wanted, commit it to the base first, or read it and run with --no-untrusted"
@@ -79,7 +80,7 @@ def may_call(scope: SuiteScope, info: ProviderInfo, use: Use) -> bool:
 
 def _is_packaged(own: Connection) -> bool:
     """Return whether it is a model that comes as a package: nothing of the suite's is loaded, nothing is sent."""
-    return own.provider == _LOCAL and all(value is None for value in own.options.values())
+    return own.provider == _LOCAL and all(own.options.get(key) is None for key in _LOADED)
 
 
 def _is_named(scope: SuiteScope, rules: UntrustedRules, named: NamedByBase, use: Use, own: Connection) -> bool:

@@ -231,6 +231,13 @@ def test_a_recording_needs_no_base(stranger: Stranger) -> None:
     assert stranger.check(None).errors == ()
 
 
+@pytest.mark.parametrize("option", ["", "cache_dir", "chat_template"])
+def test_a_packaged_model_needs_no_base(stranger: Stranger, option: str) -> None:
+    """Nothing of the stranger's is loaded and nothing leaves the machine; unless the suite says where or how."""
+    stranger.suite(targets=[{"provider": "local", "model": "gemma3-270m", **({option: "x"} if option else {})}])
+    assert [problem.slug for problem in stranger.check(None).errors] == (["untrusted-no-base"] if option else [])
+
+
 def test_a_base_that_is_not_here_is_an_error(stranger: Stranger) -> None:
     """A name that was typed must lead somewhere."""
     with pytest.raises(UsageError, match="revision-unknown"):
