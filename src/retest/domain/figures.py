@@ -103,6 +103,16 @@ class ConfusionMatrix:
         """Return how many samples should have had a label."""
         return sum(self.counts[self.labels.index(label)])
 
+    def mistakes(self, most: int) -> list[tuple[str, str, int]]:
+        """Return the commonest wrong answers as expected label, given one, samples; at most so many."""
+        wrong = [
+            (label, column, count)
+            for label, row in zip(self.labels, self.counts, strict=True)
+            for column, count in zip(self.columns, row, strict=True)
+            if count and column != label
+        ]
+        return sorted(wrong, key=lambda cell: (-cell[2], cell[:2]))[:most]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricFigures:
@@ -183,6 +193,9 @@ CLASSIFICATION: tuple[FigureKind, ...] = (
 
 CORPUS = "corpus"
 """The score of all answers together, which is not the mean of the sentence scores."""
+
+MATRIX_LABELS = 30
+"""Of more labels no screen holds a matrix: what is mixed up most often stands in its place."""
 
 TELLING = frozenset({"f1_macro", "balanced_accuracy", "kappa", "ece", "brier", CORPUS})
 """What is shown where not every figure is: those that say something that the metric's mean does not."""

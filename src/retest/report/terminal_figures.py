@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from retest.domain.figures import TELLING, ConfusionMatrix, Figure, FigureChange, MetricFigures
+from retest.domain.figures import MATRIX_LABELS, TELLING, ConfusionMatrix, Figure, FigureChange, MetricFigures
 from retest.domain.summary import ArmSummary, MetricSummary
 from retest.report.escape import one_line
 from retest.report.numbers import MISSING, format_count, format_interval, format_signed, format_value, plural
@@ -17,7 +17,6 @@ from retest.report.terminal_table import FittedTable
 FEW_LABELS = 8
 """Up to so many labels are shown without being asked for."""
 _LABEL_CELLS = 10  # of a column of the matrix
-_MOST_COLUMNS = 30
 
 
 def figure_parts(arms: Sequence[ArmSummary], *, everything: bool | None = None) -> Iterator[list[RenderableType]]:
@@ -121,7 +120,7 @@ def label_table(figures: MetricFigures, matrix: ConfusionMatrix) -> FittedTable:
 
 def matrix_table(matrix: ConfusionMatrix) -> RenderableType:
     """Return the confusion matrix: rows are expected, columns given; an empty cell is none."""
-    if len(matrix.columns) > _MOST_COLUMNS:
+    if len(matrix.labels) > MATRIX_LABELS:
         return _mistakes(matrix)
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     table.add_column("expected ↓ given →", overflow="fold", min_width=8)
@@ -140,18 +139,11 @@ def _count(count: int, *, right: bool) -> Text:
     return Text(format_count(count), "green" if right else "red")
 
 
-def _mistakes(matrix: ConfusionMatrix) -> Table:
+def _mistakes(matrix: ConfusionMatrix) -> FittedTable:
     """Return the commonest confusions, where a matrix would fit no screen."""
-    pairs = [
-        (count, label, column)
-        for label, row in zip(matrix.labels, matrix.counts, strict=True)
-        for column, count in zip(matrix.columns, row, strict=True)
-        if count and column != label
-    ]
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for title in ("expected", "given"):
-        table.add_column(title, overflow="fold")
-    table.add_column("samples", justify="right")
-    for count, label, column in sorted(pairs, key=lambda pair: (-pair[0], pair[1:]))[:_MOST_COLUMNS]:
+    table = FittedTable()
+    table.add("name", "expected", "given")
+    table.add("number", "samples")
+    for label, column, count in matrix.mistakes(MATRIX_LABELS):
         table.add_row(Text(one_line(label)), Text(one_line(column)), format_count(count))
     return table

@@ -13,6 +13,7 @@ from jinja2.loaders import ChoiceLoader
 from markupsafe import Markup
 
 from retest.domain.comparison import MetricComparison
+from retest.domain.figures import MATRIX_LABELS
 from retest.domain.pages import STATES, ShownSample
 from retest.domain.sample import CallError, MetricFailure, Score
 from retest.report import numbers, verdict_text
@@ -74,6 +75,7 @@ def environment(*packages: str) -> Environment:
             "charts": charts,
             "marks": marks,
             "states": STATES,
+            "matrix_labels": MATRIX_LABELS,
             "review_words": frozenset({"good", "bad", "tie", "preferred", "not_preferred"}),
             "tone": tone,
             "is_error": lambda outcome: isinstance(outcome, CallError),

@@ -72,3 +72,16 @@ def test_a_comparison_shows_before_and_after() -> None:
 def test_a_run_without_figures_has_no_section() -> None:
     """Most runs have none."""
     assert words(section(PairPage(name="a/b"))) == []
+
+
+def test_many_labels_are_shown_by_what_is_mixed_up() -> None:
+    """A matrix of 150 labels would be a megabyte of zeros."""
+    labels = tuple(f"label{i}" for i in range(150))
+    counts = tuple(
+        tuple(9 if column == row else int(column == row + 1) * 2 for column in range(151)) for row in range(150)
+    )
+    figures = MetricFigures(values=(), n_cases=9, n_samples=9, confusion=ConfusionMatrix(labels=labels, counts=counts))
+    summary = MetricSummary(name="intent", metric="classification", figures=figures)
+    text = section(PairPage(name="a/b", metrics=(MetricPanel(name="intent", summary=summary),)))
+    assert len(text) < 100_000
+    assert words(text)[-3:] == ["label124", "label125", "2"]  # the thirtieth by name
