@@ -116,7 +116,7 @@ def _anew(pair: FigurePair, plan: MetricPlan, number: int) -> FigureFacts | None
     from retest.runner.score import Scorer
     from retest.workflows.score_again import Unbuildable, rebuild_metric
 
-    metric = rebuild_metric(plan.metric, pair.base_dir)
+    metric = rebuild_metric(plan.metric, pair.base_dir, run_code=False)  # none that keeps figures does
     cases = _candidate_cases(pair)
     if isinstance(metric, Unbuildable) or cases is None:
         return None

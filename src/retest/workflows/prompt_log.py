@@ -158,7 +158,13 @@ class _Comparisons:
     ) -> tuple[Mapping[str, MetricComparison], str | None]:
         names = {metric.name for metric in after[0].metrics} | {metric.name for metric in before[0].metrics}
         wanted = tuple(name for name in metrics if name in names)
-        wish = DiffOptions(arms=(before[1].name, after[1].name), metrics=wanted, limit=0, answers=0)
+        wish = DiffOptions(
+            arms=(before[1].name, after[1].name),
+            metrics=wanted,
+            limit=0,
+            answers=0,
+            run_code=self._workspace.untrusted is None,
+        )
         try:
             found = diff_runs(
                 self._side(before[0]),
