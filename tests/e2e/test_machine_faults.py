@@ -209,7 +209,7 @@ def test_a_hundred_random_ends(project: Project) -> None:
         for _ in range(100):
             process = project.start("run", "--concurrency", str(CONCURRENCY))
             before = server.count
-            wait_until(lambda: server.count > before or process.poll() is not None)  # noqa: B023 - awaited at once
+            wait_until(lambda: server.count > before or process.poll() is not None, 120)  # noqa: B023 - awaited at once
             time.sleep(rng.uniform(0, 0.15))
             number = rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
             if process.poll() is None:

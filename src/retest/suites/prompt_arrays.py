@@ -130,9 +130,10 @@ def _read_json(text: str, display: str) -> tuple[Any, Place]:
         raise SuiteError(
             Problem(slug="prompt-json", message=f"this is not valid JSON: {error.msg}", where=where)
         ) from None
-    except RecursionError:
+    except (RecursionError, ValueError) as error:
+        what = "is nested too deeply" if isinstance(error, RecursionError) else "has a number of too many digits"
         raise SuiteError(
-            Problem(slug="prompt-json", message="this JSON is nested too deeply", where=Location(path=display, line=1))
+            Problem(slug="prompt-json", message=f"this JSON {what}", where=Location(path=display, line=1))
         ) from None
     places = list(_item_places(text, display)) if isinstance(value, list) else []
     start = Location(path=display, line=1)

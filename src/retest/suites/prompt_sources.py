@@ -96,8 +96,8 @@ class SourceReader:
             unknown = list(unknown_names(tree, source, self.environment))
             if not unknown:
                 self._used[source.key] = frozenset(meta.find_undeclared_variables(tree))
-        except TemplateSyntaxError as error:
-            self.problems.append(syntax_problem(error, source))
+        except (TemplateSyntaxError, RecursionError) as error:
+            self.problems.append(syntax_problem(_as_syntax_error(error), source))
             return
         self.problems.extend(unknown)
         self._trees[source.key] = tree
@@ -203,3 +203,10 @@ def _cycle(name: str, where: Location) -> Problem:
         where=where,
         fix="remove one of the includes",
     )
+
+
+def _as_syntax_error(error: TemplateSyntaxError | RecursionError) -> TemplateSyntaxError:
+    """Return the error of a template that cannot be parsed; one that nests without end is such a one."""
+    if isinstance(error, TemplateSyntaxError):
+        return error
+    return TemplateSyntaxError("expressions or blocks are nested too deeply", 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jinja2 import Template as JinjaTemplate
-from jinja2 import nodes
+from jinja2 import TemplateSyntaxError, nodes
 
 from retest.domain.json_value import JsonValue
 from retest.domain.prompt import Message
@@ -18,7 +18,7 @@ from retest.suites.prompt_marks import mark_source, split_messages, unmarked
 from retest.suites.prompt_sandbox import MAX_OUTPUT_CHARS, Meter, current_meter
 from retest.suites.prompt_sources import SourceReader
 from retest.suites.prompt_variables import certain_names
-from retest.suites.template_problems import render_problem
+from retest.suites.template_problems import render_problem, syntax_problem
 
 
 class CompiledText:
@@ -29,7 +29,7 @@ class CompiledText:
     def __init__(self, reader: SourceReader, key: str) -> None:
         self._environment = reader.environment
         self._key = key
-        self._jinja: JinjaTemplate = reader.environment.get_template(key)
+        self._jinja: JinjaTemplate = _compiled(reader, key)
         self.variables = _variables(reader, key)
         self.required_variables = self.variables & _required(reader, key)
 
@@ -204,3 +204,16 @@ def _compiled_texts(value: Any) -> Iterator[CompiledText]:
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _compiled_texts(item)
+
+
+def _compiled(reader: SourceReader, key: str) -> JinjaTemplate:
+    """Return the compiled text.
+
+    Raises:
+        SuiteError: Python does not take that many blocks within each other.
+    """
+    try:
+        return reader.environment.get_template(key)
+    except (SyntaxError, RecursionError, MemoryError):
+        too_deep = TemplateSyntaxError("expressions or blocks are nested too deeply", 1)
+        raise SuiteError(syntax_problem(too_deep, reader.environment.sources[key])) from None

@@ -231,7 +231,29 @@ def test_garbage_is_refused_in_words(name: str) -> None:
     fuzz(name, 150)
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("prompt.md", b"{{ " + b"[" * 3000),
+        ("prompt.md", b"{{ " + b"(" * 500 + b"1" + b")" * 500 + b" }}"),
+        ("prompt.md", b"{% for a in [1] %}" * 60 + b"x" + b"{% endfor %}" * 60),
+        ("prompt.md", b"{% if a %}" * 300 + b"x" + b"{% endif %}" * 300),
+        ("prompt.json", b"9" * 5000),
+        ("prompt.json", b"[" * 100_000),
+        ("dataset.json", b"[" * 100_000),
+        ("suite", b"name: " + b"9" * 5000),
+    ],
+    ids=["lists", "parentheses", "loops", "ifs", "long number", "deep JSON", "deep rows", "long YAML number"],
+)
+def test_what_once_crashed_is_refused(name: str, data: bytes) -> None:
+    """Nesting and numbers past what Python takes are a problem of the file, with its name."""
+    _, parse = PARSERS[name]
+    with pytest.raises(SuiteError):
+        parse(data)
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", PARSERS)
 def test_much_garbage_is_refused_in_words(name: str) -> None:
     """The same with many more examples."""
