@@ -362,6 +362,8 @@ def test_a_revision_means_the_baseline_file_committed_there(project: Project) ->
     assert project.run("diff", FILE, "git:HEAD~1", "--json").json["metrics"]["exact_match"]["delta"] == 1
     refused = project.run("diff", f"git:{empty}")
     assert (refused.code, "baseline-not-in-revision" in refused.err) == (5, True)
+    bare = project.run("diff", "HEAD~1", "HEAD")
+    assert (bare.code, "git:HEAD~1 is the baseline file committed there" in bare.err) == (2, True)
 
 
 @pytest.mark.parametrize(

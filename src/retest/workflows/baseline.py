@@ -163,7 +163,8 @@ def read_committed(store: Store, place: SuitePlace, revision: str) -> Baseline:
             Problem(
                 slug="baseline-not-in-revision",
                 message=f"there is no {shown} at {revision} ({commit[:8]})",
-                fix="commit one there (`retest baseline export`), or name a revision that has it",
+                fix="commit one there (`retest baseline export`), name a revision that has it, or run it there:"
+                f" retest compare {revision} WORKTREE",
             )
         )
     file = read_baseline(done.stdout.decode("utf-8", "replace"), f"{revision}:{inside}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retest.domain.run import Run
-from retest.errors import NothingToJudgeError, Problem
+from retest.errors import NothingToJudgeError, Problem, UsageError
 from retest.workflows.baseline import (
     GIT_PREFIX,
     Baseline,
@@ -82,12 +82,32 @@ def _place(run: Run, cwd: Path) -> SuitePlace:
 
 def _named_sides(store: Store, names: tuple[str, ...], cwd: Path) -> list[Side]:
     """Return each side in order; a revision is read for the suite of the other side, else for the one that ran last."""
-    read = {name: read_named(store, name, cwd).side for name in names if not name.startswith(GIT_PREFIX)}
+    read = {name: _read(store, name, cwd) for name in names if not name.startswith(GIT_PREFIX)}
     if len(read) < len(set(names)):
         place = next((_place_of(side, cwd) for side in read.values()), None) or _place(find_run(store, "latest"), cwd)
         for name in set(names) - set(read):
             read[name] = read_committed(store, place, name.removeprefix(GIT_PREFIX)).side
     return [read[name] for name in names]
+
+
+def _read(store: Store, name: str, cwd: Path) -> Side:
+    try:
+        return read_named(store, name, cwd).side
+    except UsageError as error:
+        if error.problems[0].slug != "run-unknown" or not _is_revision(name, cwd):
+            raise
+        fix = f"{name} is a revision: git:{name} is the baseline file committed there; `retest compare` runs revisions"
+        raise UsageError(replace(error.problems[0], fix=fix)) from None
+
+
+def _is_revision(name: str, cwd: Path) -> bool:
+    from retest.revisions.git import find_repository
+
+    try:
+        find_repository(cwd).resolve(name)
+    except UsageError:
+        return False
+    return True
 
 
 def _place_of(side: Side, cwd: Path) -> SuitePlace:
