@@ -66,12 +66,13 @@ def test_a_label_that_is_there_stays(prompts: Project) -> None:
 
 def test_a_file_that_is_named_loses_the_label_too(prompts: Project) -> None:
     """`--from`, where names do not tell that two files are one prompt."""
-    done = prompts.run("promote", "prompts/intent-v2.md", "production", "--from", "prompts/other.md", "--json")
-    assert {edit["path"] for edit in done.json["edits"]} == {
+    named = ("--from", "prompts/other.md", "--from", "prompts/intent-v1.md")
+    done = prompts.run("promote", "prompts/intent-v2.md", "production", *named, "--json")
+    assert sorted(edit["path"] for edit in done.json["edits"]) == [
         "prompts/intent-v1.md",
         "prompts/intent-v2.md",
         "prompts/other.md",
-    }
+    ]
     assert (prompts.root / "prompts/other.md").read_text("utf-8") == "x {{ question }}\n"
 
 

@@ -79,11 +79,9 @@ def move_label(
     """
     name = _checked(label)
     target = _File(workspace.cwd, path)
-    taken_from = [
-        file
-        for file in _versions(workspace.cwd, target, others)
-        if name in file.prompt.labels and not file.full.samefile(target.full)
-    ]
+    versions = {file.full.resolve(): file for file in _versions(workspace.cwd, target, others)}
+    versions.pop(target.full.resolve(), None)
+    taken_from = [file for file in versions.values() if name in file.prompt.labels]
     edits = [file.edit([one for one in file.prompt.labels if one != name]) for file in taken_from]
     if name not in target.prompt.labels:
         edits.insert(0, target.edit([*target.prompt.labels, name]))
