@@ -70,7 +70,7 @@ def keys(project: Project, typed: str, *args: str) -> subprocess.CompletedProces
         env=project.env(),
         input=typed.encode(),
         capture_output=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -315,14 +315,14 @@ def test_keys_count_at_once_on_a_terminal(project: Project) -> None:
         os.write(primary, b"\x1b[C")
         read_until(primary, "case c01")
         os.write(primary, b"q")
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=240) == 0
     finally:
         process.kill()
         process.wait()
         os.close(primary)
 
 
-def read_until(number: int, wanted: str, timeout_s: float = 30) -> str:
+def read_until(number: int, wanted: str, timeout_s: float = 240) -> str:
     """Return what the terminal shows up to a text."""
     seen, end = "", time.monotonic() + timeout_s
     while wanted not in seen:
