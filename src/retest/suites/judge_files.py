@@ -22,6 +22,7 @@ from retest.suites.yaml_nodes import MapNode, NodePath, plain
 from retest.suites.yaml_reader import read_yaml
 
 MAX_DEFINITION_BYTES = 1_000_000  # a definition is sent with every call
+_ASK_NOTHING = frozenset({"embedding", "embedding_field"})  # they name what is embedded; nobody can be asked them
 
 
 @cache
@@ -39,9 +40,10 @@ def packaged_definition(name: str, language: JudgeLanguage) -> JudgeDefinition:
 
 
 def packaged_names(language: JudgeLanguage) -> tuple[str, ...]:
-    """Return the names of the definitions that come with retest."""
+    """Return the names of the definitions that come with retest and ask a judge something."""
     folder = files("retest").joinpath("metrics", "judge", "definitions", language)
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")))
+    names = {file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")}
+    return tuple(sorted(names - _ASK_NOTHING))
 
 
 def read_definition(path: Path, display: str) -> JudgeDefinition:

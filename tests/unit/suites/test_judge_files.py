@@ -13,7 +13,9 @@ from retest.errors import SuiteError
 from retest.suites.judge_files import packaged_definition, packaged_names, read_definition
 
 LANGUAGES: tuple[JudgeLanguage, ...] = ("en", "ja")
-PACKAGED = [(name, language) for language in LANGUAGES for name in packaged_names(language)]
+PACKAGED = [
+    (name, language) for language in LANGUAGES for name in (*packaged_names(language), "embedding", "embedding_field")
+]
 OWN = """\
 name: brevity
 version: 2
@@ -33,6 +35,12 @@ def test_both_languages_have_the_same_definitions() -> None:
     assert {"rubric", "grade", "equivalence", "correctness", "groundedness", "closed_qa"} <= set(packaged_names("en"))
 
 
+def test_what_embeds_is_no_judge() -> None:
+    """Closeness of embeddings asks nobody anything: it is not offered as a question to a judge."""
+    assert not [name for name in packaged_names("en") if name.startswith("embedding")]
+    assert packaged_definition("embedding", "ja").inputs == ("answer", "expected")
+
+
 @pytest.mark.parametrize(("name", "language"), PACKAGED)
 def test_what_comes_with_retest_is_sound(name: str, language: JudgeLanguage) -> None:
     """Read as a user's file would be: checked, with examples that fit the schema, which is the scale's own."""
@@ -45,7 +53,7 @@ def test_what_comes_with_retest_is_sound(name: str, language: JudgeLanguage) -> 
     assert definition.content_hash == packaged_definition(name, language).content_hash
 
 
-@pytest.mark.parametrize("name", packaged_names("en"))
+@pytest.mark.parametrize("name", [name for name, language in PACKAGED if language == "en"])
 def test_the_languages_judge_by_the_same_scale(name: str) -> None:
     """A score means the same in both."""
     english, japanese = packaged_definition(name, "en"), packaged_definition(name, "ja")
