@@ -23,6 +23,7 @@ from retest.domain.sample import CallError, CallOutcome, Response
 from retest.errors import RetestError
 from retest.runner.events import CallRetried, Listener, SamplesDone, Stopping, WaitingForOthers, ignore_events
 from retest.runner.judging import JudgeCaller
+from retest.runner.paced import paced
 from retest.runner.pacing import FailureStreak, RetryPolicy
 from retest.runner.plan import PlannedCall, RunPlan
 from retest.runner.score import Scorer
@@ -103,6 +104,8 @@ class Execution:
         )
         self._plan = plan
         self._backends = backends
+        wrapped = {id(target): paced(target, self.stop) for target in backends.targets}  # arms may share one
+        self._targets = [wrapped[id(target)] for target in backends.targets]
         self._options = options
         self._tell = listener
         self._budget = options.budget or Budget(options.limits)
@@ -252,8 +255,7 @@ class Execution:
         return outcome
 
     async def _try_until_it_stands(self, call: PlannedCall) -> CallOutcome | None:
-        target = self._backends.targets[call.arm_index]
-        request = self._plan.request(call)
+        target, request = self._targets[call.arm_index], self._plan.request(call)
         attempt, waited_s = 0, 0.0
         while True:
             attempt += 1

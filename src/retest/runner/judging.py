@@ -23,6 +23,7 @@ from retest.domain.run import JudgeCounts
 from retest.domain.sample import CallError, CallOutcome, MetricFailure, Response
 from retest.metrics.judge.caller import JUDGE_ERROR, BadVerdictError, JudgingStoppedError, Question
 from retest.runner.events import CallRetried, Listener, ignore_events
+from retest.runner.paced import paced
 from retest.runner.pacing import FailureStreak, RetryPolicy
 from retest.runner.plan import KeySeed, sample_key, vary_seed
 from retest.runner.stopping import Budget, Limits, StopSignal
@@ -128,7 +129,7 @@ class JudgeCaller:
         self.name = spec.name
         self.account = JudgeAccount()
         self._spec = spec
-        self._target = target
+        self._target = paced(target, context.stop)
         self._context = context
         self._options = context.options
         limits = spec.limits

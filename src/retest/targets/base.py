@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from retest.domain.case import Case
 from retest.domain.json_value import JsonValue
@@ -42,4 +42,28 @@ class Target(Protocol):
 
     async def aclose(self) -> None:
         """Release connections and processes; may be called twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """How many calls and tokens may go to an endpoint; None is no limit.
+
+    The first two are what the suite sets; the others what the endpoint last said that it lets through, as far as
+    little of its limits was left.
+    """
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    requests_per_s: float | None = None
+    tokens_per_s: float | None = None
+
+
+@runtime_checkable
+class RateLimited(Protocol):
+    """A target that may refuse calls for their rate: the runner gives its calls turns."""
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """What is known of the limits by now."""
         ...

@@ -151,6 +151,7 @@ def _open_azure(spec: TargetSpec, context: TargetContext) -> AzureTarget:
         identity=identity,
         pricing=Pricing(table=context.prices, own=options.price),
         extra_body=options.extra_body,
+        limits=options.rate_limits,
     )
     target.deployment = options.deployment
     return target

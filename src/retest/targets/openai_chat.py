@@ -89,6 +89,7 @@ def _open_openai(spec: TargetSpec, context: TargetContext) -> OpenAITarget:
         identity=identity,
         pricing=Pricing(table=context.prices, own=options.price),
         extra_body=options.extra_body,
+        limits=options.rate_limits,
     )
 
 

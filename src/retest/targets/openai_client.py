@@ -57,6 +57,9 @@ class Answer:
 class Connection:
     """Posts to one endpoint over pooled connections. Failures are returned, never raised.
 
+    Attributes:
+        last_headers: of the last answer, or refusal; names in any case.
+
     Args:
         make_client: makes the package's client of the endpoint over a given HTTP client.
         endpoint: where to connect.
@@ -73,6 +76,7 @@ class Connection:
         self._client: AsyncOpenAI | None = None
         self._wire = Wire(make_client, self._headers, concurrency=endpoint.concurrency, idle_s=_IDLE_S)
         self._is_direct = not goes_through_a_proxy()
+        self.last_headers: Mapping[str, str] = {}
 
     async def post(self, path: str, body: Mapping[str, JsonValue]) -> Answer | CallError:
         """Return the parsed answer to one request, or the error; raises only on cancellation."""
@@ -82,6 +86,7 @@ class Connection:
                 reply = await self._exchange(path, dump_json(body))
         except Exception as error:  # noqa: BLE001 - every failure of a call is data
             return self._failure(error)
+        self.last_headers = reply.headers
         return self._parse(reply, (time.perf_counter() - started) * 1000)
 
     async def events(self, path: str, body: Mapping[str, JsonValue]) -> AsyncIterator[Any | CallError]:
@@ -139,6 +144,9 @@ class Connection:
 
     def _failure(self, error: Exception) -> CallError:
         found = describe_failure(error, self._endpoint)
+        refusal = getattr(error, "response", None)
+        if refusal is not None:
+            self.last_headers = refusal.headers
         return self.scrub(found)
 
     def scrub(self, error: CallError) -> CallError:

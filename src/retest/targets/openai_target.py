@@ -11,13 +11,14 @@ from pydantic import JsonValue as AnyJson
 
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response, Usage
-from retest.targets.base import Request
+from retest.targets.base import RateLimits, Request
 from retest.targets.openai_client import Answer, Connection
 from retest.targets.openai_embedding import EmbeddingFormat
 from retest.targets.openai_format import ChatFormat, Format
 from retest.targets.openai_moderation import ModerationFormat
 from retest.targets.openai_responses import ResponsesFormat
 from retest.targets.prices import Price, PriceTable
+from retest.targets.rate_headers import read_limits
 from retest.targets.streaming import StreamError
 
 Api = Literal["chat", "responses", "moderations", "embeddings"]
@@ -33,6 +34,13 @@ class EndpointOptions(BaseModel):
     extra_body: dict[str, AnyJson] = Field(default_factory=dict, description="added to every request body as it is")
     timeout_s: float = Field(default=120.0, gt=0, description="limit for one attempt, seconds")
     price: Price | None = Field(default=None, description="price of this target's model, before any price table")
+    requests_per_minute: float | None = Field(default=None, gt=0, description="at most so many calls a minute")
+    tokens_per_minute: float | None = Field(default=None, gt=0, description="at most so many tokens a minute, about")
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """Return the limits that the suite sets."""
+        return RateLimits(requests_per_minute=self.requests_per_minute, tokens_per_minute=self.tokens_per_minute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +66,24 @@ class OpenAITarget:
         identity: Mapping[str, JsonValue],
         pricing: Pricing,
         extra_body: Mapping[str, JsonValue],
+        limits: RateLimits | None = None,
     ) -> None:
         self._connection = connection
         self._format = request_format
         self._identity = identity
         self._pricing = pricing
         self._extra_body = extra_body
+        self._limits = limits or RateLimits()
 
     @property
     def identity(self) -> Mapping[str, JsonValue]:
         """Endpoint, format, headers and body additions; no credential, and no model (a request's own)."""
         return self._identity
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """The suite's limits, and what the endpoint's headers last said."""
+        return read_limits(self._connection.last_headers, self._limits)
 
     async def call(self, request: Request) -> CallOutcome:
         """Return the response or the error of one attempt."""
