@@ -77,7 +77,7 @@ COMMANDS = {
 }
 
 
-IN_EVERY_RUN = {"check", "run", "gate", "compare", "try"}  # the others take the same way, and a second each
+IN_EVERY_RUN = {"run", "gate", "compare"}  # the others take the same way, and a second each
 
 
 @pytest.mark.parametrize(
