@@ -48,6 +48,7 @@ def test_a_judgment_is_paid_for_once(project: Project) -> None:
             "calls": 0,
             "ledger_hits": 3,
             "failures": 0,
+            "failed_calls": 0,
             "cost_usd": 0.0,
             "input_tokens": 0,
             "output_tokens": 0,
@@ -379,15 +380,11 @@ def test_the_moderation_endpoint_is_a_judge(project: Project) -> None:
 
 
 def test_judges_never_hold_up_the_target(project: Project) -> None:
-    """Slow judgments run beside each other and beside the target's calls."""
+    """Judgments that take long run beside the target's calls."""
     project.write_cases(40)
-    with JudgedServer(lambda _: Reply(message=dict(grade(4).message), delay_s=0.4)) as server:
-        started = time.monotonic()
+    with JudgedServer(lambda _: Reply(message=grade(4).message, until=lambda: len(server.answers) == 40)) as server:
         done = run_judged(project, server, args=("--concurrency", "20", "--json"))
-        assert done.code == 0
-        assert time.monotonic() - started < 8  # one after the other they take 16 s
-        first = [index for index, request in enumerate(server.requests) if request in server.answers]
-        assert max(first) < 60
+        assert done.code == 0  # were a call to wait for a judgment, neither would ever come
 
 
 def test_an_interrupted_judging_pays_for_the_rest_only(project: Project) -> None:

@@ -75,7 +75,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the server does with one request; `raw` replaces the body that would be built from `message`."""
+    """What the server does with one request; `raw` replaces the body that would be built from `message`.
+
+    The answer is held back for `delay_s`, then until `until` holds.
+    """
 
     message: Mapping[str, Any] = field(default_factory=lambda: {"content": "ok"})
     finish_reason: str = "stop"
@@ -86,6 +89,7 @@ class Reply:
     raw: bytes | None = None
     content_type: str = "application/json"
     delay_s: float = 0.0
+    until: Callable[[], bool] | None = None
     fault: Fault = "none"
     compress: bool = False
 
@@ -231,6 +235,8 @@ class OpenAIServer:
             received = await self._receive(request)
             reply = self._reply_to(received)
             await asyncio.sleep(reply.delay_s)
+            while reply.until is not None and not reply.until():  # noqa: ASYNC110 - what holds is the test's own affair
+                await asyncio.sleep(0.01)
             return await _send(request, received, reply)
         finally:
             self.in_flight -= 1

@@ -42,6 +42,6 @@ OUTPUTS = {
 )
 def test_no_output_takes_for_ever(metric: Any, output: str) -> None:
     """A quadratic pattern would take minutes here."""
-    started = time.monotonic()
+    started = time.process_time()
     assert scored(metric, output, "18").value == 0
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

@@ -160,9 +160,9 @@ def test_ter_refuses_what_would_take_minutes() -> None:
 @pytest.mark.parametrize("output", ["あ" * 200_000, "a" * 300_000, "a b " * 50_000])
 def test_long_answers_are_scored_in_seconds(name: str, output: str) -> None:
     """A huge answer does not stop the run."""
-    start = time.perf_counter()
+    start = time.process_time()
     METRICS[name].score(case("a b c あいう"), Response(output=output))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_sacrebleu_caches_stay_small() -> None:

@@ -145,7 +145,7 @@ def test_nothing_at_the_path_is_a_bad_response(value: Any) -> None:
 def test_each_fault_has_its_kind(reply: Reply, kind: str, *, retryable: bool, fatal: bool) -> None:
     """The same kinds as for the OpenAI providers; one request is made, no redirect is followed."""
     with OpenAIServer([reply]) as server:
-        found = error_of(http(server, timeout_s=2))
+        found = error_of(http(server, timeout_s=2 if kind == "timeout" else 60))
         assert (found.kind, found.retryable, found.fatal, server.count) == (kind, retryable, fatal, 1)
 
 

@@ -152,14 +152,14 @@ def test_a_connection_that_fails_inside_the_function_may_be_tried_again(tmp_path
 
 
 @pytest.mark.parametrize(
-    "source", ["async def answer(p):\n    await asyncio.sleep(9)", "def answer(p):\n    time.sleep(2)"]
+    "source", ["async def answer(p):\n    await asyncio.sleep(9)", "def answer(p):\n    time.sleep(8)"]
 )
 def test_a_function_that_takes_too_long_is_left_behind(tmp_path: Path, source: str) -> None:
     """The limit holds for sync functions too, though their thread cannot be stopped."""
     started = time.monotonic()
     error = error_of(python(tmp_path, f"import asyncio, time\n{source}", timeout_s=0.1), REQUEST)
     assert "no answer within 0.1 s" in error.message
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 7
 
 
 def test_cancellation_passes_through(tmp_path: Path) -> None:

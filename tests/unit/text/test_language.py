@@ -96,9 +96,9 @@ def test_share_of_a_language_that_the_text_is_not_in_is_zero() -> None:
 @pytest.mark.parametrize("unit", ["a", "あ", "`", "```", "http://", "a b ", "的"])
 def test_long_text_is_told_quickly(unit: str) -> None:
     """A text of hundreds of thousands of characters takes no longer than a second or so."""
-    start = time.perf_counter()
+    start = time.process_time()
     detect_language(unit * 200_000)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,6 @@ def test_sentences(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize("unit", ["a", "。", "「", "」", ".", " ", "\n", " \n ", "あ。", "A. "])
 def test_long_monotonous_text_is_split_quickly(unit: str) -> None:
     """No text makes the rules backtrack for long."""
-    start = time.perf_counter()
+    start = time.process_time()
     sentences(unit * 100_000)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

@@ -92,9 +92,9 @@ def test_a_character_with_combining_mark_is_not_cut() -> None:
 )
 def test_long_text_without_spaces_is_cut_quickly(text: str) -> None:
     """A long text without a space takes about as long per character as a short one."""
-    start = time.perf_counter()
+    start = time.process_time()
     assert "".join(segments(text)) == text
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_nul_does_not_end_the_japanese_text() -> None:
