@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from retest.domain.figures import ConfusionMatrix
 from retest.domain.pairwise import PAIRWISE
 from retest.domain.run import Run, RunMetric
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary, SliceSummary
@@ -26,7 +27,7 @@ _MAX_SLICES = 40  # per metric: a cluster per case would be a table nobody reads
 def summarise(run: Run, table: RunTable) -> RunSummary:
     """Return every aggregate of a run, its limits not yet judged."""
     arms = [_summarise_arm(arm.name, cells, run, table) for arm, cells in zip(run.arms, table.arms, strict=True)]
-    return RunSummary(arms=mark_pareto(arms), notes=tuple(_notes(run, table)))
+    return RunSummary(arms=mark_pareto(arms), notes=(*_notes(run, table), *label_notes(run.metrics, arms)))
 
 
 def _summarise_arm(name: str, cells: ArmCells, run: Run, table: RunTable) -> ArmSummary:
@@ -264,3 +265,21 @@ def _trouble(arm: str, cells: ArmCells) -> Iterator[str]:
     for name, metric in cells.metrics.items():
         if metric.failures:
             yield f"{arm}: {name} failed on {plural(metric.failures, 'sample')}: {metric.first_failure[:300]}"
+
+
+def label_notes(metrics: Sequence[RunMetric], arms: Sequence[ArmSummary]) -> Iterator[str]:
+    """Yield what may be amiss where a metric of labels found none in any answer of an arm."""
+    options = {metric.name: metric.options for metric in metrics}
+    for arm in arms:
+        for metric in arm.metrics:
+            if metric.figures is None or not _names_no_label(metric.figures.confusion):
+                continue
+            inside = options[metric.name].get("find", "whole") != "whole"
+            advice = "`aliases` take other spellings" if inside else "`find: last` looks inside the text"
+            yield f"{arm.name}: {metric.name} found none of its labels in any answer: {advice}"
+
+
+def _names_no_label(confusion: ConfusionMatrix | None) -> bool:
+    """Return whether answers were looked at, and all of them stand in the last column."""
+    rows = () if confusion is None else confusion.counts
+    return any(row[-1] for row in rows) and not any(any(row[:-1]) for row in rows)

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from retest.domain.case import Case
+from retest.domain.figures import ConfusionMatrix, MetricFigures
 from retest.domain.run import RunMetric
 from retest.domain.sample import Score
 from retest.domain.suite import PassIf
+from retest.domain.summary import ArmSummary, MetricSummary
 from retest.runner.table import RunTable
-from retest.workflows.summarise import case_values, summarise_metric, value_scale
+from retest.workflows.summarise import case_values, label_notes, summarise_metric, value_scale
 
 LENGTH = RunMetric(
     name="length",
@@ -46,3 +48,30 @@ def test_the_passes_of_a_metric_where_less_is_better_are_better_the_more_there_a
     found = summarise_metric(LENGTH, cells, case_values(LENGTH, cells, table), table)
     assert (found.direction, found.range_low, found.range_high) == ("higher", 0.0, 1.0)
     assert (found.mean, found.histogram_low, found.histogram_high) == (1.0, 0.0, 1.0)
+
+
+LABELLED = RunMetric(name="窓口", metric="classification", signature="classification", binary=True)
+
+
+def labelled(*counts: tuple[int, ...]) -> list[ArmSummary]:
+    """Return an arm whose answers were given these labels, and in the last column none."""
+    matrix = ConfusionMatrix(labels=("返金", "bug"), counts=counts)
+    figures = MetricFigures(values=(), n_cases=2, n_samples=2, confusion=matrix)
+    return [ArmSummary(name="help/m1", metrics=(MetricSummary(name="窓口", metric="classification", figures=figures),))]
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [({}, "`find: last` looks inside the text"), ({"find": "last"}, "`aliases` take other spellings")],
+    ids=["whole", "last"],
+)
+def test_where_no_answer_names_a_label_a_way_out_is_named(options: dict[str, str], advice: str) -> None:
+    """Most likely the model wrote a sentence where only a label was looked for."""
+    (note,) = label_notes([replace(LABELLED, options=options)], labelled((0, 0, 2), (0, 0, 1)))
+    assert note == f"help/m1: 窓口 found none of its labels in any answer: {advice}"
+
+
+@pytest.mark.parametrize("counts", [((0, 1, 2), (0, 0, 1)), ((0, 0, 0), (0, 0, 0))], ids=["one", "unscored"])
+def test_a_label_that_was_given_needs_no_way_out(counts: tuple[tuple[int, ...], ...]) -> None:
+    """Neither a wrong label nor a metric that could score nothing brings the note."""
+    assert not list(label_notes([LABELLED], labelled(*counts)))
