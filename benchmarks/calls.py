@@ -31,7 +31,7 @@ def measure(folder: Path, fewer: int) -> Iterator[Row]:
         yield from _hits(folder, url, _HIT // fewer)
         yield _stall(folder, url, _CALLED // fewer)
     yield _rate(folder, delay_s=0.2, concurrency=512, calls=20_000 // fewer, goal="at least 1,500 calls/s")
-    yield _rate(folder, delay_s=0.5, concurrency=256, calls=10_000 // fewer, goal="at least 95%")
+    yield _rate(folder, delay_s=0.5, concurrency=256, calls=20_000 // fewer, goal="at least 95%")
 
 
 def _replay(folder: Path, samples: int) -> Iterator[Row]:
