@@ -14,15 +14,19 @@ from support.openai_server import Received, Reply
 from support.project import Project
 from support.waiting import wait_until
 
-CASES = 8
+CASES = 12
 GRADED = {"metric": "judge_grade", "name": "quality", "judge": "grader"}
 PAIRED = {"metric": "judge_pairwise", "judge": "grader"}
 
 
 def judgment(request: Received) -> Reply:
-    """Prefer nobody of a pair, give everybody else a good grade; slowly, so that calls can be met in flight."""
-    found = choose("tie") if "answer_2" in request.last_user else grade(4)
-    return replace(found, delay_s=0.15)
+    """Prefer nobody of a pair, give everybody else a good grade."""
+    return choose("tie") if "answer_2" in request.last_user else grade(4)
+
+
+def slow_judgment(request: Received) -> Reply:
+    """Judge as `judgment`, so slowly that nothing is over before it can be stopped."""
+    return replace(judgment(request), delay_s=1.0)
 
 
 def prompt(text: str) -> dict[str, object]:
@@ -100,15 +104,17 @@ COMMANDS = {
 def test_what_was_answered_is_paid_once(project: Project, name: str, number: signal.Signals) -> None:
     """Stopped in the midst of judging: exit 130 says how to go on, and the same command asks only for the rest."""
     judging = COMMANDS[name]
-    project.write("retest.toml", "attempts = 2\ngrace_s = 20.0\nconcurrency = 2\n")
+    project.write("retest.toml", "attempts = 2\ngrace_s = 60.0\nconcurrency = 2\n")
     project.write_cases(CASES)
     with JudgedServer(judgment) as server:
         judging.prepare(project, server)
         before = server.count
+        server.judges_with(slow_judgment)
         process = project.start(*judging.command)
-        wait_until(lambda: server.count >= before + 3)
+        wait_until(lambda: server.count >= before + 2, 60)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
+        server.judges_with(judgment)
         assert process.returncode == 130, out.decode() + err.decode()
         assert "judging-interrupted" in err.decode()
         assert server.count < before + judging.calls, "it was over before it could be stopped"
@@ -125,7 +131,7 @@ def test_a_second_ctrl_c_gives_up_what_is_in_flight(project: Project) -> None:
     with JudgedServer(lambda _: Reply(fault="hang")) as server:
         judging.prepare(project, server)
         process = project.start(*judging.command)
-        wait_until(lambda: server.count >= 1)
+        wait_until(lambda: server.count >= 1, 60)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)  # another one: two of a kind that come at once are one
         _, err = process.communicate(timeout=60)
@@ -135,13 +141,14 @@ def test_a_second_ctrl_c_gives_up_what_is_in_flight(project: Project) -> None:
 def test_json_says_that_it_was_interrupted(project: Project) -> None:
     """With --json the one document on stdout has the exit code 130."""
     judging = COMMANDS["diff"]
-    project.write("retest.toml", "attempts = 2\ngrace_s = 20.0\nconcurrency = 2\n")
+    project.write("retest.toml", "attempts = 2\ngrace_s = 60.0\nconcurrency = 2\n")
     project.write_cases(CASES)
     with JudgedServer(judgment) as server:
         judging.prepare(project, server)
         before = server.count
+        server.judges_with(slow_judgment)
         process = project.start(*judging.command, "--json")
-        wait_until(lambda: server.count >= before + 2)
+        wait_until(lambda: server.count >= before + 2, 60)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     assert json.loads(out)["exit_code"] == process.returncode == 130

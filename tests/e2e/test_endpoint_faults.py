@@ -41,7 +41,7 @@ def write(project: Project, server: RawServer, *questions: str, attempts: int = 
     rows = [{"id": question, "question": question, "expected": "right"} for question in questions]
     project.write_rows("datasets/qa.jsonl", rows)
     project.write("retest.toml", f"attempts = {attempts}\n")
-    target = {"name": "small", "provider": "openai", "model": "m", "base_url": server.base_url, "timeout_s": 1}
+    target = {"name": "small", "provider": "openai", "model": "m", "base_url": server.base_url, "timeout_s": 4}
     project.write_suite(server.base_url, targets=[target])
 
 

@@ -25,6 +25,18 @@ def slow(request: Received) -> Reply:
     return ok(request.last_user, delay_s=0.03)
 
 
+class HeldServer(OpenAIServer):
+    """Answers at once up to `hold` requests, the later ones slowly: nothing is over before it can be stopped."""
+
+    def __init__(self, hold: int) -> None:
+        self.hold: int | None = hold
+        super().__init__(self._held)
+
+    def _held(self, request: Received) -> Reply:
+        is_held = self.hold is not None and request.index >= self.hold
+        return ok(request.last_user, delay_s=2.0 if is_held else 0.0)
+
+
 def limited(project: Project, limit: Callable[[], None], *args: str) -> Result:
     """Run a command that meets a limit of the system."""
     done = subprocess.run(
@@ -42,7 +54,7 @@ def limited(project: Project, limit: Callable[[], None], *args: str) -> Result:
 def stop(project: Project, server: OpenAIServer, *signals: signal.Signals) -> tuple[int, str]:
     """Start a run, send signals once calls are under way, and return the exit code and stderr."""
     process = project.start("run", "--concurrency", str(CONCURRENCY))
-    wait_until(lambda: server.count >= CONCURRENCY)
+    wait_until(lambda: server.count >= CONCURRENCY, 60)
     for number in signals:
         process.send_signal(number)
     _, err = process.communicate(timeout=60)
@@ -51,11 +63,13 @@ def stop(project: Project, server: OpenAIServer, *signals: signal.Signals) -> tu
 
 def test_sigterm_stops_in_order(project: Project) -> None:
     """As Ctrl-C does: exit 130, what was in flight is kept, nothing is paid twice."""
+    project.write("retest.toml", "attempts = 2\ngrace_s = 60.0\n")
     project.write_cases(40)
-    with OpenAIServer(slow) as server:
+    with HeldServer(CONCURRENCY) as server:
         project.write_suite(server.base_url)
         code, err = stop(project, server, signal.SIGTERM)
         assert (code, "run-interrupted" in err) == (130, True)
+        server.hold = None
         done = project.run("run", "--json", "--concurrency", str(CONCURRENCY))
         assert server.count == 40
     assert (done.code, done.json["calls"], done.json["errors"]) == (0, 40, 0)
