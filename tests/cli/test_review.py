@@ -255,7 +255,9 @@ def test_agreement_of_reviewers(project: Project) -> None:
     found = project.run("review", "agreement", "--json").json["dimensions"]["label"]
     (pair,) = found["pairs"]
     assert (found["shared"], pair["exact"][0], round(pair["kappa"][0], 3)) == (6, round(5 / 6, 16), 0.667)
-    assert "mori – 佐藤" in project.run("review", "agreement").out
+    lines = project.run("review", "agreement").out.splitlines()
+    assert [line.split()[3:6] for line in lines if line.startswith("mori – 佐藤")] == [["6", "exact", "0.83"]]
+    assert all(line.count("[") == line.count("]") for line in lines), "an interval stays on its line"
 
 
 def test_the_keyboard_saves_at_once(project: Project) -> None:

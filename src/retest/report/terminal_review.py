@@ -186,28 +186,40 @@ def agreement_table(dimensions: Sequence[Any]) -> RenderableType:
         group = each.agreement
         head = f"{plural(len(group.raters), 'reviewer')}, {plural(group.n_items, 'answer')} reviewed by two or more"
         parts.append(Text.assemble((one_line(each.dimension), "bold"), f"  {head} of {each.reviewed:,}"))
-        table = _table("", "answers", "exact", "kappa", "weighted kappa", "alpha", "difference")
-        alpha = group.alpha_interval if group.numeric else group.alpha_nominal
-        table.add_row("all", f"{group.n_items:,}", "", "", "", _figure(alpha), "")
-        for (first, second), pair in group.pairs.items():
-            table.add_row(
-                Text(one_line(f"{first} – {second}")),
-                f"{pair.n_items:,}",
-                _figure(pair.exact),
-                _figure(pair.kappa),
-                _figure(pair.kappa_quadratic) if group.numeric else "",
-                _figure(pair.alpha_interval if group.numeric else pair.alpha_nominal),
-                _figure(pair.difference) if group.numeric else "",
-            )
-        parts.append(table)
+        parts.append(_agreement_of_one(group))
     return Group(*parts)
 
 
-def _figure(estimate: EstimateLike) -> str:
-    if estimate.value is None:
-        return MISSING
-    interval = "" if estimate.low is None or estimate.high is None else f" [{estimate.low:.2f}, {estimate.high:.2f}]"
-    return f"{estimate.value:.2f}{interval}"
+def _agreement_of_one(group: Any) -> Table:
+    """Return a line for each measure: five of them with intervals beside one another fit no terminal."""
+    table = _table("reviewers", "answers", "measure", "value", "95% interval")
+    for column in table.columns[3:]:
+        column.justify, column.no_wrap = "right", True
+    _add_measures(table, "all", group.n_items, {"alpha": _alpha(group, numeric=group.numeric)})
+    for (first, second), pair in group.pairs.items():
+        measures = {"exact": pair.exact, "kappa": pair.kappa}
+        if group.numeric:
+            measures["weighted kappa"] = pair.kappa_quadratic
+        measures["alpha"] = _alpha(pair, numeric=group.numeric)
+        if group.numeric:
+            measures["mean difference"] = pair.difference
+        _add_measures(table, one_line(f"{first} – {second}"), pair.n_items, measures)
+    return table
+
+
+def _alpha(agreement: Any, *, numeric: bool) -> EstimateLike:
+    """Return the alpha that fits the ratings: of numbers by their distance."""
+    found: EstimateLike = agreement.alpha_interval if numeric else agreement.alpha_nominal
+    return found
+
+
+def _add_measures(table: Table, name: str, answers: int, measures: Mapping[str, EstimateLike]) -> None:
+    """Add a line for each measure, the first with the reviewers' names."""
+    for row, (measure, estimate) in enumerate(measures.items()):
+        value = MISSING if estimate.value is None else f"{estimate.value:.2f}"
+        known = estimate.low is not None and estimate.high is not None
+        interval = f"[{estimate.low:.2f}, {estimate.high:.2f}]" if known else MISSING
+        table.add_row(Text("" if row else name), "" if row else f"{answers:,}", measure, value, Text(interval))
 
 
 def agreement_document(dimensions: Sequence[Any]) -> dict[str, Any]:
