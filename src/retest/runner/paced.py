@@ -85,13 +85,13 @@ class Turns:
             self._timer = self._loop.call_later(wait_s, self._let_go)
 
     def _let_go(self) -> None:
-        """Let those go whose turn it is; all of them, with nothing to do, where the run has stopped."""
+        """Let those go whose turn it is; all of them, with nothing to do, where something else than money ended it."""
         self._timer = None
         now = self._loop.time()
         while self._waiting:
             if self._waiting[0].done():  # whoever waited was cancelled
                 self._waiting.popleft()
-            elif self._stop.is_set:
+            elif self._stop.is_set and self._stop.reason != "budget":  # who waits here is within the budget
                 self._waiting.popleft().set_result(False)
             elif self._pace.take(now, waiting=True):
                 self._waiting.popleft().set_result(True)
