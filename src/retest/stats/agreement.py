@@ -2,13 +2,13 @@
 
 Intervals are two-sided 95%: percentile bootstrap over items (over clusters where given), seeded. For the lower end one
 imaginary item joins on which the raters are as far apart as can be, so that twenty equal ratings do not claim to be
-equal for certain.
+equal for certain; for the upper end of exact agreement, one that they rate alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
 from typing import TypeAlias, TypeVar
@@ -119,7 +119,7 @@ def agree(
         n_items=len(both),
         n_missing=one,
         numeric=numeric,
-        exact=estimate(coefficients.exact_agreement),
+        exact=_estimate_exact(rated, clusters=own, seed=seed),
         kappa=estimate(coefficients.kappa),
         alpha_nominal=estimate(partial(coefficients.alpha, level="nominal")),
         confusion=_confusion(labels, rated),
@@ -242,6 +242,20 @@ def _estimate(rated: Rated, coefficient: Coefficient, *, clusters: Clusters | No
     if low is None or high is None or plain_low is None:
         return Estimate(value=value)
     return Estimate(value=value, low=min(low, plain_low, value), high=max(high, value))
+
+
+def _estimate_exact(rated: Rated, *, clusters: Clusters | None, seed: int) -> Estimate:
+    """Return the share of equal ratings, guarded at both ends: none of eight alike does not show that none ever are."""
+    if rated.n_items == 0:
+        return Estimate(value=None)
+    found = _estimate(rated.as_equal_or_not(), coefficients.exact_agreement, clusters=clusters, seed=seed)
+    if found.high is None:
+        return found
+    assent = rated.as_equal_or_not().with_assent()
+    joined = clusters if clusters is None else [*clusters, "an imaginary item"]
+    share = partial(coefficients.exact_agreement, assent)
+    _, high = percentile_bounds(share, assent.n_items, clusters=joined, seed=seed)
+    return found if high is None else replace(found, high=max(found.high, high))
 
 
 def _confusion(labels: tuple[Rating, ...], rated: Rated) -> Confusion:

@@ -42,6 +42,15 @@ class Rated:
         ends = np.where(np.arange(self.codes.shape[1]) % 2 == 0, 0, len(self.values) - 1)
         return Rated(codes=np.vstack([self.codes, ends]), values=self.values)
 
+    def with_assent(self) -> Rated:
+        """Return the items and one imaginary one that all raters rate alike."""
+        return Rated(codes=np.vstack([self.codes, np.zeros_like(self.codes[:1])]), values=self.values)
+
+    def as_equal_or_not(self) -> Rated:
+        """Return for each item of two raters 0 and 0 where they agree, 0 and 1 where they do not."""
+        unequal = (self.codes[:, 0] != self.codes[:, 1]).astype(self.codes.dtype)
+        return Rated(codes=np.column_stack([np.zeros_like(unequal), unequal]), values=np.array([0.0, 1.0]))
+
 
 def exact_agreement(rated: Rated, weights: Floats) -> Floats:
     """Return the share of items that two raters give the same rating."""

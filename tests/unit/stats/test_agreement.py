@@ -106,6 +106,22 @@ def test_equal_ratings_are_not_certain() -> None:
     assert 0.6 < found.kappa.low < 0.95
 
 
+def test_no_equal_rating_is_not_certain_either() -> None:
+    """Eight unequal ratings leave room for agreement in the interval."""
+    found = agree([1.0] * 8, [0.0] * 8).exact
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert found.high is not None
+    assert 0.2 < found.high < 0.5
+
+
+def test_one_rating_throughout_may_still_differ_another_time() -> None:
+    """Ten times the same from both: the share is 1, and its lower end is not."""
+    found = agree([1.0] * 10, [1.0] * 10).exact
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low is not None
+    assert 0.6 < found.low < 0.95
+
+
 def test_one_rating_throughout_has_no_kappa() -> None:
     """Where both always say the same, nothing tells agreement from chance: unknown, not 0 and not 1."""
     found = agree([1.0] * 10, [1.0] * 10)
