@@ -3,8 +3,8 @@
 Starts modest, doubles while the endpoint answers well and calls have to wait, and falls at refusals (429); then grows
 again, slowly at first, and faster the longer nothing is refused. Server errors and time-outs pause growth. Refusals
 that come whatever the rate is (a busy model, not a limit) are told by their share, which stays while the rate falls
-below what was answered before; they slow nothing down. Pure numbers: times are seconds by any clock, so that a
-simulation takes no time.
+below what was answered before; until that is seen they do slow a run down (docs/running.md has the figures). Pure
+numbers: times are seconds by any clock, so that a simulation takes no time.
 """
 
 from __future__ import annotations
