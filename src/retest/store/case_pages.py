@@ -280,6 +280,39 @@ class CasePages:
             found[last] = content_hash(waiting)
         return found
 
+    def changed_from(self, other: CasePages, arm: int, other_arm: int) -> set[int]:
+        """Return the cases with an answer, or failure, that the same case and repeat of another run does not have.
+
+        Both runs must have their cases in the same places; cases that the other has no sample of are left out.
+        """
+        new, old = samples.alias("new_samples"), samples.alias("old_samples")
+        answer, before = responses.alias("new_responses"), responses.alias("old_responses")
+        theirs = (old.c.run == other._number) & (old.c.case == new.c.case) & (old.c.arm == other_arm)
+        told = sa.func.coalesce(answer.c.output, new.c.error_kind)
+        query = (
+            sa.select(new.c.case)
+            .join(old, theirs & (old.c.sample == new.c.sample), isouter=True)
+            .join(answer, answer.c.id == new.c.response, isouter=True)
+            .join(before, before.c.id == old.c.response, isouter=True)
+            .where(new.c.run == self._number, new.c.arm == arm)
+            .where(old.c.response.is_(None) | new.c.response.is_distinct_from(old.c.response))
+            .where(told.is_distinct_from(sa.func.coalesce(before.c.output, old.c.error_kind)))
+        )
+        asked = sa.select(samples.c.case).where(samples.c.run == other._number, samples.c.arm == other_arm)
+        with self._database.reading() as connection:
+            found = set(_numbers(connection, query))
+            return found & set(_numbers(connection, asked)) if found else found
+
+    def means(self, metric: str, arm: int) -> dict[int, float]:
+        """Return case index -> mean of a metric's values on it; a case without a value is not there."""
+        query = (
+            sa.select(scores.c.case, sa.func.avg(scores.c.value))
+            .where(scores.c.metric == self._metrics.get(metric), scores.c.arm == arm, scores.c.value.is_not(None))
+            .group_by(scores.c.case)
+        )
+        with self._database.reading() as connection:
+            return dict(connection.execute(query).cursor.fetchall())
+
     def progress(self) -> RunProgress:
         """Return how far the run is, and the mean of each metric so far."""
         counting = sa.select(sa.func.count(), sa.func.count(samples.c.error_kind)).where(samples.c.run == self._number)

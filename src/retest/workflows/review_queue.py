@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from retest.domain.json_value import content_hash
@@ -148,16 +146,19 @@ class _Queue:
         assert self.baseline is not None, "this order looks one up"  # noqa: S101 - tells the type checker
         new, old = (self._store.case_pages(run.run_id) for run in (self.run, self.baseline))
         old_ids = old.ids()
+        shared = {case: old_ids[name] for case, name in self.case_ids.items() if name in old_ids}
+        is_aligned = all(case == other for case, other in shared.items())
         found: set[tuple[int, int]] = set()
         for arm in self.arms:
             other = baseline_arm(self.run, self.baseline, self.run.arms[arm].name)
-            if other is not None:
-                marks, before = new.answers_by_case(arm), old.answers_by_case(self.baseline.arms.index(other))
-                found |= {
-                    (arm, case)
-                    for case, name in self.case_ids.items()
-                    if old_ids.get(name) in before and marks.get(case) != before[old_ids[name]]
-                }
+            if other is None:
+                continue
+            place = self.baseline.arms.index(other)
+            if is_aligned:  # as in every two runs of one dataset: the database compares, and no text is read
+                found |= {(arm, case) for case in new.changed_from(old, arm, place) if case in shared}
+                continue
+            marks, before = new.answers_by_case(arm), old.answers_by_case(place)
+            found |= {(arm, case) for case, own in shared.items() if own in before and marks.get(case) != before[own]}
         return found
 
     def means_before(self, metric: RunMetric) -> dict[tuple[int, str], float]:
@@ -165,15 +166,15 @@ class _Queue:
         assert self.baseline is not None, "this order looks one up"  # noqa: S101 - tells the type checker
         if metric.name not in {own.name for own in self.baseline.metrics} or metric.metric == REVIEW:
             return {}
-        names = {index: name for name, index in self._store.case_pages(self.baseline.run_id).ids().items()}
-        values: dict[tuple[int, str], list[float]] = defaultdict(list)
+        before = self._store.case_pages(self.baseline.run_id)
+        names = {index: name for name, index in before.ids().items()}
+        found: dict[tuple[int, str], float] = {}
         for arm in self.arms:
             other = baseline_arm(self.run, self.baseline, self.run.arms[arm].name)
-            rows = [] if other is None else self._store.case_scores(self.baseline.run_id, metric.name, other.name)
-            for case, _, value in rows:
-                if value is not None:
-                    values[arm, names[case]].append(value)
-        return {key: fmean(own) for key, own in values.items()}
+            if other is not None:
+                means = before.means(metric.name, self.baseline.arms.index(other))
+                found |= {(arm, names[case]): mean for case, mean in means.items()}
+        return found
 
     def first_metric(self) -> RunMetric | None:
         """Return the metric that is asked for, else the first that is no review."""

@@ -140,3 +140,21 @@ def test_answers_are_told_apart(stored: Store) -> None:
     assert len(set(pages.answers_by_case(0).values())) == 5
     assert len(set(pages.answers_by_case(1).values())) == 1
     assert pages.ids() == {f"case-{index}": index for index in range(5)}
+
+
+def test_the_database_tells_which_cases_changed(stored: Store) -> None:
+    """No case differs from itself; beside another arm those do of which an answer or a failure is another."""
+    pages = stored.case_pages("latest")
+    assert pages.changed_from(pages, 0, 0) == set()
+    one, other = pages.answers_by_case(0), pages.answers_by_case(1)
+    apart = {case for case in one if case in other and one[case] != other[case]}
+    assert apart
+    assert pages.changed_from(pages, 0, 1) == apart
+
+
+def test_the_means_are_by_case(stored: Store) -> None:
+    """As the page of a case shows them."""
+    pages = stored.case_pages("latest")
+    lines = {line.case_index: line.values["exact_match"].mean for line in pages.read(0, [0, 1, 2])}
+    means = pages.means("exact_match", 0)
+    assert {case: means.get(case) for case in lines} == lines
