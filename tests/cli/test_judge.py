@@ -244,6 +244,15 @@ def test_show_says_what_the_judge_is_told(project: Project) -> None:
     assert "回答1の方が良い" in result.out
 
 
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_show_moderation_shows_no_instructions(project: Project, language: str) -> None:
+    """The endpoint is never sent any, so that those of a chat judge would be untrue."""
+    result = project.run("judge", "show", "moderation", "--language", language)
+    assert result.code == 0, result.err
+    assert "told: nothing; the endpoint is sent the answer alone" in result.out
+    assert "JSON" not in result.out
+
+
 def gated(project: Project, server: OpenAIServer, **demand: Any) -> None:
     """Write a suite whose gate demands something of its judge, run it and make the run the baseline."""
     suite(project, server, prompts=[{"text": "{{ question }} 4", "name": "ask"}], gate={"judges": demand})

@@ -263,13 +263,18 @@ def show_definition(
     chosen = None if suite is None else find_suite(suite, workspace)
     definition = _any_judge(name, workspace, chosen, language)
     calibrations = _calibrations(definition, workspace)
-    system = instruction_text(definition)
+    system = "" if _is_moderation(definition) else instruction_text(definition)
     if as_json:
         found = [calibration_document(each) for each in calibrations]
         print_json({**_definition_document(definition, None), "system_message": system, "calibrations": found})
     else:
         stdout().print(definition_page(definition, system, calibrations))
     return ExitCode.PASSED
+
+
+def _is_moderation(definition: JudgeDefinition) -> bool:
+    """Return whether it describes the moderation endpoint, which is sent the answer and takes no instructions."""
+    return definition.path is None and definition.name == "moderation"
 
 
 def _any_judge(name: str, workspace: Workspace, suite: Suite | None, language: JudgeLanguage) -> JudgeDefinition:

@@ -69,10 +69,16 @@ def _head(calibration: Calibration) -> Iterator[Text]:
         f"{calibration.failed:,} that the judge failed on" if calibration.failed else "",
     ]
     left_out = ", ".join(text for text in left if text)
-    cases = plural(calibration.items, "case")
-    yield Text(f"{cases} of {one_line(calibration.data)}" + (f"; left out: {left_out}" if left_out else ""))
+    yield Text(
+        f"{_counted(calibration)} of {one_line(calibration.data)}" + (f"; left out: {left_out}" if left_out else "")
+    )
     for failure in calibration.failures[:2]:
         yield Text(f"  {one_line(failure)}", "red")
+
+
+def _counted(calibration: Calibration) -> str:
+    """Return how many labels there are: of reviews each is one person's rating, and an answer may have several."""
+    return plural(calibration.items, "rating" if calibration.against == "reviews" else "case")
 
 
 def _table(*heads: str) -> FittedTable:
@@ -142,7 +148,7 @@ def definition_table(rows: Sequence[tuple[JudgeDefinition, Calibration | None]])
             Text(one_line(definition.version)),
             Text(f"{definition.language} {own}".strip(), "dim"),
             Text(_scale(definition)),
-            Text("not calibrated", "dim") if calibration is None else Text(_agreement(calibration)),
+            Text("not calibrated", "dim") if calibration is None else Text(_short_agreement(calibration)),
         )
     return table
 
@@ -156,13 +162,29 @@ def _scale(definition: JudgeDefinition) -> str:
 
 def _agreement(calibration: Calibration) -> str:
     figure = calibration.headline
-    return f"{calibration.coefficient} {_value(figure)} {_interval(figure)}, {plural(calibration.items, 'case')}"
+    return f"{calibration.coefficient} {_value(figure)} {_interval(figure)}, {_counted(calibration)}"
+
+
+def _short_agreement(calibration: Calibration) -> str:
+    """Return the figure and its interval alone, for the column has 28 places; its name is on the definition's page."""
+    return f"{_value(calibration.headline)} {_interval(calibration.headline)}"
+
+
+def _told(system_message: str) -> Iterator[Text]:
+    if not system_message:
+        yield Text("what the judge is told: nothing; the endpoint is sent the answer alone", "bold")
+        return
+    yield Text("what the judge is told:", "bold")
+    yield from (Text(f"  {one_line(line)}") for line in system_message.split("\n"))
 
 
 def definition_page(
     definition: JudgeDefinition, system_message: str, calibrations: Sequence[Calibration]
 ) -> RenderableType:
-    """Return a definition: where it stands, what the judge is told, and how far it agrees with people."""
+    """Return a definition: where it stands, what the judge is told, and how far it agrees with people.
+
+    The message is empty where the endpoint takes no instructions.
+    """
     parts: list[RenderableType] = [
         Text.assemble((one_line(definition.name), "bold"), f" version {one_line(definition.version)}"),
         Text(one_line(definition.description)),
@@ -170,8 +192,7 @@ def definition_page(
         Text(f"hash:   {definition.content_hash[:12]}"),
         Text(f"shown:  {', '.join(one_line(name) for name in definition.inputs)}"),
         Text(),
-        Text("what the judge is told:", "bold"),
-        *(Text(f"  {one_line(line)}") for line in system_message.split("\n")),
+        *_told(system_message),
         Text(),
     ]
     fitting = [each for each in calibrations if each.definition_hash == definition.content_hash]

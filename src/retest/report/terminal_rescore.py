@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from retest.domain.rescoring import RescoredMetric, RescoredRun
 from retest.report.escape import one_line
 from retest.report.numbers import format_value, plural
 from retest.report.terminal_table import FittedTable
+
+_HASH_DIGITS = 8
 
 
 def rescored_runs(runs: Sequence[RescoredRun]) -> RenderableType:
@@ -46,9 +49,10 @@ def _row(metric: RescoredMetric, arm: str) -> list[str]:
 def _notes(metric: RescoredMetric) -> Iterator[str]:
     name = metric.metric.name
     if metric.before is None:
-        yield f"{name}: new to this run, {metric.metric.signature}"
+        yield f"{name}: new to this run, {_short(metric.metric.signature)}"
     elif metric.is_changed:
-        yield f"{name}: {metric.before.signature} before, {metric.metric.signature} now; the earlier scores are kept"
+        before, now = _told_apart(metric.before.signature, metric.metric.signature)
+        yield f"{name}: {before} before, {now} now; the earlier scores are kept"
     if metric.kept and metric.scored:
         yield f"{name}: {plural(metric.kept, 'sample')} had a score by this definition"
     if metric.not_applicable:
@@ -57,6 +61,26 @@ def _notes(metric: RescoredMetric) -> Iterator[str]:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(metric.failures.items()))
         failed = plural(sum(metric.failures.values()), "sample")
         yield f"{name}: failed on {failed} ({kinds}): {metric.first_failure[:300]}"
+
+
+def _told_apart(before: str, now: str) -> tuple[str, str]:
+    """Return two signatures shortened, unless that hides what differs: then the parts that do."""
+    if _short(before) != _short(now):
+        return _short(before), _short(now)
+    parts, others = before.split("|"), now.split("|")
+    lost = "|".join(part for part in parts if part not in others)
+    new = "|".join(part for part in others if part not in parts)
+    return lost or "less", new or "less"
+
+
+def _short(signature: str) -> str:
+    """Return a judge's signature as definition, version, the beginning of the hash, and models; any other whole."""
+    parts = dict(part.split(":", 1) for part in signature.split("|") if ":" in part)
+    if "definition" not in parts or "judge" not in parts:
+        return signature
+    label, _, digest = parts["definition"].rpartition(":")
+    models = "+".join(re.sub(r"\(.*", "", judge, flags=re.DOTALL) for judge in parts["judge"].split("+"))
+    return f"{label}:{digest[:_HASH_DIGITS]}, {models}"
 
 
 def rescored_document(runs: Sequence[RescoredRun]) -> dict[str, Any]:
