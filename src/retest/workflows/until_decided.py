@@ -129,7 +129,8 @@ class Watch:
 
     def _judge(self, look: int) -> bool:
         last = look == LOOKS - 1
-        read = {number: self._sides[number].read() for pair in self._pairs for number in _numbers(pair.pair)}
+        compared = {number for pair in self._pairs for number in (pair.pair.baseline, pair.pair.candidate)}
+        read = {number: self._sides[number].read() for number in compared}
         found = self._look(look, read, final=last)
         self._progress.looks = look + 1
         outcome = self._outcome(found)
@@ -288,10 +289,6 @@ def _waves(side: WatchedSide, case_ids: Sequence[str], schedule: Sequence[Sequen
 
 def _samples(waves: Sequence[Wave]) -> int:
     return sum(end - start for wave in waves for start, end in wave.samples.values())
-
-
-def _numbers(pair: WatchedPair) -> tuple[int, int]:
-    return pair.baseline, pair.candidate
 
 
 def _notes(pairs: Sequence[PairLooks]) -> list[str]:
