@@ -213,7 +213,10 @@ def _compiled(reader: SourceReader, key: str) -> JinjaTemplate:
         SuiteError: Python does not take that many blocks within each other.
     """
     try:
-        return reader.environment.get_template(key)
+        template = reader.environment.get_template(key)
     except (SyntaxError, RecursionError, MemoryError):
         too_deep = TemplateSyntaxError("expressions or blocks are nested too deeply", 1)
         raise SuiteError(syntax_problem(too_deep, reader.environment.sources[key])) from None
+    # Jinja gives each template a chain of mappings and copies it twice a render, which took half of the render.
+    template.globals = dict(template.globals)
+    return template
