@@ -3,66 +3,55 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-Run = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runs:
-    """The runs of one length in a text, or in several; `counts` is None where each occurs once."""
-
-    distinct: frozenset[Run]
-    counts: Counter[Run] | None
-
-    def matches(self, other: Runs) -> int:
-        """Return how many of these are among the others, each as often as the others have it."""
-        common = self.distinct & other.distinct
-        if self.counts is None or other.counts is None:
-            return len(common)
-        return sum(min(self.counts[run], other.counts[run]) for run in common)
-
-    def __or__(self, other: Runs) -> Runs:
-        """Return the runs of both texts, each as often as the text has it that has it most."""
-        if self.counts is None and other.counts is None:
-            return Runs(distinct=self.distinct | other.distinct, counts=None)
-        return _runs((self.counts or Counter(self.distinct)) | (other.counts or Counter(other.distinct)))
+from functools import reduce
+from operator import or_
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CountedText:
-    """A text's number of words, and its runs of one word, of two, and so on."""
+class CountedReferences:
+    """The references of a case, counted once for all its answers.
 
-    words: int
-    runs: Sequence[Runs]
+    Attributes:
+        lengths: words of each.
+        runs: for each length of runs: how often the reference has one that has it most.
+    """
 
-
-def count_runs(text: str, order: int) -> CountedText:
-    """Return the runs of up to `order` words of a text whose words stand between spaces."""
-    words = text.split()
-    runs = []
-    for length in range(1, order + 1):
-        found = list(zip(*(words[start:] for start in range(length)), strict=False))
-        distinct = frozenset(found)
-        runs.append(Runs(distinct=distinct, counts=None if len(distinct) == len(found) else Counter(found)))
-    return CountedText(words=len(words), runs=runs)
+    lengths: tuple[int, ...]
+    runs: Sequence[Counter[Any]]
 
 
-def sufficient_statistics(answer: CountedText, references: Sequence[CountedText]) -> list[int]:
-    """Return what BLEU is computed of, in sacrebleu's order.
+def count_references(texts: Sequence[Sequence[str]], order: int) -> CountedReferences:
+    """Count the runs of up to `order` words of references, at least one, given as their words."""
+    by_order = zip(*(_runs(words, order) for words in texts), strict=True)
+    runs: list[Counter[Any]] = [reduce(or_, map(Counter, same)) for same in by_order]
+    return CountedReferences(lengths=tuple(map(len, texts)), runs=runs)
+
+
+def sufficient_statistics(words: Sequence[str], references: CountedReferences) -> list[int]:
+    """Return what BLEU of an answer's words is computed of, in sacrebleu's order.
 
     The answer's length, that of the reference nearest to it (of two as near the shorter), the matches of each order,
     the runs of each order in the answer.
     """
-    _, nearest = min((abs(answer.words - text.words), text.words) for text in references)
-    best = list(references[0].runs)
-    for text in references[1:]:
-        best = [one | other for one, other in zip(best, text.runs, strict=True)]
-    matches = [own.matches(theirs) for own, theirs in zip(answer.runs, best, strict=True)]
-    totals = [max(0, answer.words - before) for before in range(len(matches))]
-    return [answer.words, nearest, *matches, *totals]
+    length, order = len(words), len(references.runs)
+    nearest = min(references.lengths, key=lambda other: (abs(length - other), other))
+    matches = map(_matches, _runs(words, order), references.runs)
+    return [length, nearest, *matches, *(max(0, length - before) for before in range(order))]
 
 
-def _runs(counts: Counter[Run]) -> Runs:
-    return Runs(distinct=frozenset(counts), counts=counts)
+def _runs(words: Sequence[str], order: int) -> list[Iterable[Any]]:
+    """Return the words, the pairs, and so on; what only passes by is never held."""
+    longer = (zip(*(words[start:] for start in range(length)), strict=False) for length in range(2, order + 1))
+    return [words, *longer]
+
+
+def _matches(runs: Iterable[Any], known: Counter[Any]) -> int:
+    """Return how many runs are among those known, each as often as it is known."""
+    found = list(filter(known.__contains__, runs))
+    if len(set(found)) == len(found):
+        return len(found)
+    counts = Counter(found)
+    return sum(map(min, counts.values(), map(known.__getitem__, counts)))

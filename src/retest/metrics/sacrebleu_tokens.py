@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import chain
+from sys import intern
 from typing import Any, Literal
 
 import regex
@@ -35,7 +38,7 @@ class Tokenizers:
     def __init__(self) -> None:
         self._built: dict[str, Any] = {}
         self._rounds = 0
-        self._words: dict[str, str] = {}
+        self._words: _CutWords | None = None
 
     def tokenizer(self, name: str) -> Any:
         """Return sacrebleu's own tokeniser object."""
@@ -47,30 +50,50 @@ class Tokenizers:
 
     def cut(self, name: str, text: str) -> str:
         """Return the text with a space between any two tokens."""
+        safe = encodable(text).rstrip()
+        return " ".join(self._known_words(safe)) if _by_words(name, safe) else self._cut(name, safe)
+
+    def words(self, name: str, text: str) -> list[str]:
+        """Return the tokens of a text; equal ones of several texts are mostly the same object, quickly compared."""
+        safe = encodable(text).rstrip()
+        return self._known_words(safe) if _by_words(name, safe) else self._cut(name, safe).split()
+
+    def _cut(self, name: str, text: str) -> str:
         tokenizer = self.tokenizer(name)
         self._rounds += 1
         if self._rounds % CACHE_ROUNDS == 0:
             forget(tokenizer)
-        safe = encodable(text).rstrip()
-        # A hyphen at a line's end joins two words, and what 13a takes out may bring one there; nothing else does.
-        if name == "13a" and "-\n" not in safe and "<skipped>" not in safe:
-            return self._cut_words(tokenizer, safe)
-        if name == "ja-mecab" and len(safe) > _MECAB_CHARS:
-            return " ".join(tokenizer(chunk) for chunk in _MECAB_CHUNK.findall(safe))
-        return str(tokenizer(safe))
+        if name == "ja-mecab" and len(text) > _MECAB_CHARS:
+            return " ".join(tokenizer(chunk) for chunk in _MECAB_CHUNK.findall(text))
+        return str(tokenizer(text))
 
-    def _cut_words(self, tokenizer: Any, text: str) -> str:
-        """Return what the tokeniser makes of a text, word by word: it looks at no word's neighbours."""
-        if len(self._words) > _MOST_WORDS:
-            self._words.clear()
-        pieces = []
-        for word in text.split():
-            known = self._words.get(word)
-            if known is None:
-                known = self._words[word] = str(tokenizer(word))
-            if known:
-                pieces.append(known)
-        return " ".join(pieces)
+    def _known_words(self, text: str) -> list[str]:
+        """Return what 13a makes of a text word by word."""
+        if self._words is None or len(self._words) > _MOST_WORDS:
+            tokenizer = self.tokenizer("13a")
+            forget(tokenizer)
+            self._words = _CutWords(tokenizer)
+        return list(chain.from_iterable(map(self._words.__getitem__, text.split())))
+
+
+class _CutWords(dict[str, tuple[str, ...]]):
+    """Word -> the tokens that a tokeniser makes of it, asked once."""
+
+    def __init__(self, tokenizer: Callable[[str], str]) -> None:
+        super().__init__()
+        self._tokenizer = tokenizer
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        tokens = self[word] = tuple(map(intern, self._tokenizer(word).split()))
+        return tokens
+
+
+def _by_words(name: str, text: str) -> bool:
+    """Return whether a text can be cut word by word: 13a looks at no word's neighbours.
+
+    A hyphen at a line's end joins two words, and what 13a takes out may bring one there; nothing else does.
+    """
+    return name == "13a" and "-\n" not in text and "<skipped>" not in text
 
 
 def forget(tokenizer: Any) -> None:

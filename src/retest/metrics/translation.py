@@ -19,7 +19,7 @@ from retest.domain.figures import CORPUS, FigureKind
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import MetricFailure, Response, Score, ScoreOutcome
 from retest.metrics.base import Metric, MetricContext, MetricOptions
-from retest.metrics.bleu_runs import CountedText, count_runs, sufficient_statistics
+from retest.metrics.bleu_runs import CountedReferences, count_references, sufficient_statistics
 from retest.metrics.references import References, reference_text
 from retest.metrics.sacrebleu_tokens import (
     CACHE_ROUNDS,
@@ -32,7 +32,7 @@ from retest.metrics.sacrebleu_tokens import (
 
 Pair = tuple[str, Sequence[str]]
 """An answer and its references."""
-# References whose runs of words are kept: some 60 KB each.
+# Cases whose references' runs of words are kept: some 60 KB for each reference.
 _COUNTED = 16
 
 # TER searches for phrases that moved: 300 words of small vocabulary take seconds, 2000 take minutes.
@@ -71,11 +71,9 @@ class SacrebleuMetric(Metric[OptionsT]):
         references = self._references.of(case)
         if isinstance(references, MetricFailure):
             return references
-        answer, prepared = self._prepare(response.output, references)
-        too_long = self._too_long(answer, prepared)
-        if too_long is not None:
-            return too_long
-        sums = self._sums(answer, prepared)
+        sums = self._sums(response.output, references)
+        if isinstance(sums, MetricFailure):
+            return sums
         found = self._scorer._aggregate_and_compute([sums])  # noqa: SLF001 - no public way
         return Score(value=self._value(found), details=self._details(sums))
 
@@ -93,10 +91,14 @@ class SacrebleuMetric(Metric[OptionsT]):
         streams = [[refs[n] if n < len(refs) else None for _, refs in prepared] for n in range(most)]
         return self._value(self._corpus_scorer.corpus_score([answer for answer, _ in prepared], streams))
 
-    def _sums(self, answer: str, references: Sequence[str]) -> Sequence[float]:
+    def _sums(self, answer: str, references: Sequence[str]) -> Sequence[float] | MetricFailure:
         """Return the sufficient statistics: `sentence_score` makes them too, but does not return them."""
-        streams = [[text] for text in references]
-        sums: list[Sequence[float]] = self._scorer._extract_corpus_statistics([answer], streams)  # noqa: SLF001 - no public way
+        found, expected = self._prepare(answer, references)
+        too_long = self._too_long(found, expected)
+        if too_long is not None:
+            return too_long
+        streams = [[text] for text in expected]
+        sums: list[Sequence[float]] = self._scorer._extract_corpus_statistics([found], streams)  # noqa: SLF001 - no public way
         return sums[0]
 
     def _value(self, found: Any) -> float:
@@ -156,7 +158,7 @@ class Bleu(SacrebleuMetric[BleuOptions]):
     def __init__(self, options: BleuOptions, context: MetricContext) -> None:
         super().__init__(options, context)
         self._tokenizers = Tokenizers()
-        self._counted: dict[str, CountedText] = {}
+        self._counted: dict[tuple[str, tuple[str, ...]], CountedReferences] = {}
 
     @cached_property
     def _scorer(self) -> Any:
@@ -174,25 +176,30 @@ class Bleu(SacrebleuMetric[BleuOptions]):
         return BLEU(**options, tokenize="none", force=True, effective_order=effective_order)
 
     def _prepare(self, answer: str, references: Sequence[str]) -> tuple[str, list[str]]:
-        texts = (answer, *references)
-        if self.options.lowercase:
-            texts = tuple(text.lower() for text in texts)
-        name = self.options.tokenize if self.options.tokenize != "auto" else tokenizer_for("\n".join(texts))
+        name, texts = self._tokenizer(answer, references)
         found, *expected = (self._tokenizers.cut(name, text) for text in texts)
         return found, expected
 
+    def _tokenizer(self, answer: str, references: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+        """Return what cuts the texts of a sample, and those texts as they are to be cut, the answer first."""
+        texts = (answer, *references)
+        if self.options.lowercase:
+            texts = tuple(text.lower() for text in texts)
+        return self.options.tokenize if self.options.tokenize != "auto" else tokenizer_for("\n".join(texts)), texts
+
     def _sums(self, answer: str, references: Sequence[str]) -> Sequence[float]:
         """Return what sacrebleu counts: lengths, then matches and totals of each order; in a third of its time."""
-        known = [self._of_reference(text) for text in references]
-        return sufficient_statistics(count_runs(answer, self.options.max_ngram_order), known)
+        name, (found, *expected) = self._tokenizer(answer, references)
+        return sufficient_statistics(self._tokenizers.words(name, found), self._of_references(name, tuple(expected)))
 
-    def _of_reference(self, text: str) -> CountedText:
-        """Return a reference's runs of words; the repeats of a case come one after the other."""
-        found = self._counted.get(text)
+    def _of_references(self, tokenizer: str, texts: tuple[str, ...]) -> CountedReferences:
+        """Return the references' runs of words; the repeats of a case come one after the other."""
+        found = self._counted.get((tokenizer, texts))
         if found is None:
             if len(self._counted) >= _COUNTED:
                 self._counted.clear()
-            found = self._counted[text] = count_runs(text, self.options.max_ngram_order)
+            cut = [self._tokenizers.words(tokenizer, text) for text in texts]
+            found = self._counted[tokenizer, texts] = count_references(cut, self.options.max_ngram_order)
         return found
 
     def _details(self, sums: Sequence[float]) -> dict[str, JsonValue]:

@@ -7,7 +7,7 @@ import random
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 
-from retest.metrics.bleu_runs import count_runs, sufficient_statistics
+from retest.metrics.bleu_runs import count_references, sufficient_statistics
 from retest.metrics.sacrebleu_tokens import Tokenizers
 from retest.text.characters import encodable
 
@@ -40,5 +40,5 @@ def test_counts_are_those_of_sacrebleu(order: int, number: int) -> None:
         vocabulary = "abcdefghijklmnop"[: rng.choice((2, 4, 16))]
         answer, *references = (" ".join(rng.choices(vocabulary, k=rng.randint(0, 20))) for _ in range(number + 1))
         expected = bleu._extract_corpus_statistics([answer], [[text] for text in references])[0]
-        ours = sufficient_statistics(count_runs(answer, order), [count_runs(text, order) for text in references])
+        ours = sufficient_statistics(answer.split(), count_references([text.split() for text in references], order))
         assert ours == expected
