@@ -11,7 +11,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-import typer.main
 
 from retest.cli.app import build_app
 from retest.suites.schema import suite_json_schema
@@ -62,7 +61,7 @@ def retest_commands() -> list[Any]:
 
 @cache
 def command_line() -> Any:
-    return typer.main.get_command(build_app())
+    return build_app()
 
 
 @pytest.mark.parametrize("arguments", retest_commands())

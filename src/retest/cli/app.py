@@ -11,48 +11,50 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from retest.cli.commands import PANELS, DeferredCommand, module_of
 from retest.errors import ExitCode, Problem, RetestError
 
-# In the order of `retest --help`. A module has `command`, and `NAME` where that differs from the module's own; or, for
-# a command with subcommands, `COMMANDS` and `HELP` (and `DEFAULT`, what it does without a subcommand).
-_PANELS: dict[str, tuple[str, ...]] = {
-    "Start": ("init", "check", "plan", "run"),
-    "Decide": ("gate", "baseline", "compare", "bisect", "aa", "judge", "waive"),
-    "Look": ("view", "diff", "show", "review", "rescore", "report", "runs", "log", "search", "export"),
-    "Write": ("try_prompt", "render", "cases", "metrics", "schema"),
-    "Keep": ("promote", "tag", "delete", "gc", "verify", "store", "doctor"),
-}
+if TYPE_CHECKING:
+    from typer._click import Command  # what typer's own commands are; there is no public name
+    from typer.core import TyperGroup
 
 _EPILOG = (
     "First steps: retest init, then retest run. Exit codes: docs/ci.md. Nothing is sent anywhere but to your targets."
 )
 
 
-def build_app() -> typer.Typer:
-    """Return the command-line application with every subcommand."""
+def build_app() -> TyperGroup:
+    """Return the command line with every subcommand, none of which is loaded before it is called."""
     app = typer.Typer(
         name="retest",
         help="Regression testing for LLM prompts: repeated samples, paired statistics, verdicts you can trust.",
         epilog=_EPILOG,
         no_args_is_help=True,
-        pretty_exceptions_enable=False,  # a pretty traceback shows local variables, keys among them
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_root)
-    for panel, modules in _PANELS.items():
-        for name in modules:
-            module = import_module(f"retest.cli.{name}")
-            if hasattr(module, "COMMANDS"):
-                group = _group(module.COMMANDS, module.HELP, getattr(module, "DEFAULT", None))
-                app.add_typer(group, name=name, rich_help_panel=panel)
-            else:
-                app.command(getattr(module, "NAME", name), rich_help_panel=panel)(_guarded(module.command))
-    return app
+    root = typer.main.get_group(app)
+    root.params.extend(typer.main.get_install_completion_arguments())
+    for panel, commands in PANELS.items():
+        for name, text in commands.items():
+            root.add_command(DeferredCommand(name, text, panel, _load))
+    return root
+
+
+@functools.cache
+def _load(name: str) -> Command:
+    """Return a subcommand as its module describes it."""
+    module = import_module(module_of(name))
+    if hasattr(module, "COMMANDS"):
+        return typer.main.get_group(_group(module.COMMANDS, module.HELP, getattr(module, "DEFAULT", None)))
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app.command(name)(_guarded(module.command))
+    return typer.main.get_command(app)
 
 
 def _group(

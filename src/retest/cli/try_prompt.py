@@ -9,8 +9,6 @@ import typer
 from retest.cli import options as opt
 from retest.errors import ExitCode
 
-NAME = "try"
-
 
 def command(
     prompt: Annotated[str, typer.Argument(help="A prompt file.")],
