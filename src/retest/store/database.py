@@ -18,6 +18,7 @@ from retest.domain.prompt import Message
 from retest.domain.run import Run, RunCounts, RunStatus
 from retest.errors import RetestError
 from retest.store.baselines import NamedBaseline, clear_baseline, list_baselines, set_baseline
+from retest.store.batches import StoredBatches
 from retest.store.case_pages import CasePages
 from retest.store.comparison_queries import iter_calls, iter_cases, read_failures
 from retest.store.engine import Database, open_database
@@ -25,7 +26,7 @@ from retest.store.ledger import StoredLedger
 from retest.store.liveness import this_observer
 from retest.store.maintenance import clean_up, delete_run, shrink
 from retest.store.migrations import ensure_schema
-from retest.store.owners import beat, forget_owner, is_alive
+from retest.store.owners import beat, forget_owners, is_alive
 from retest.store.payloads import decode_optional, encode_text
 from retest.store.records import (
     CleanupReport,
@@ -298,6 +299,11 @@ class Store:
         """Return the reviews by people."""
         return StoredReviews(self._database, self._writer)
 
+    @property
+    def batches(self) -> StoredBatches:
+        """Return the batches that were handed to providers."""
+        return StoredBatches(self._database, self._writer, self._observer)
+
     # -- keeping in order ------------------------------------------------------------------------------------------
 
     def tag_run(
@@ -326,11 +332,9 @@ class Store:
         Raises:
             UsageError: there is no such run.
         """
-
-        def work(connection: sa.Connection) -> None:
-            set_baseline(self._database, connection, find_run_number(connection, run))
-
-        self._writer.write_now(work)
+        self._writer.write_now(
+            lambda connection: set_baseline(self._database, connection, find_run_number(connection, run))
+        )
 
     def clear_baseline(self, suite: str) -> bool:
         """Take the suite's baseline away; return whether there was one. The run stays."""
@@ -365,16 +369,12 @@ class Store:
         self._closed = True
         try:
             if self._leases:
-                self._writer.write_now(self._forget_owners)
+                self._writer.write_now(lambda connection: forget_owners(connection, *self._leases))
         except RetestError:
             pass  # the claims end by themselves when this process is gone
         finally:
             self._writer.close()
             self._database.close()
-
-    def _forget_owners(self, connection: sa.Connection) -> None:
-        for name in self._leases:
-            forget_owner(connection, name)
 
 
 def open_store(

@@ -13,8 +13,10 @@ from retest.store.engine import Database
 from retest.store.liveness import Observer
 from retest.store.owners import beat, drop_dead
 from retest.store.payloads import decode_response, encode_response
-from retest.store.tables import claims, responses
+from retest.store.tables import batch_keys, batches, claims, responses
 from retest.store.writer import Writer
+
+BATCH_MARGIN_S = 3600.0  # after a batch has expired, before others may make its calls
 
 
 class StoredLedger:
@@ -44,7 +46,7 @@ class StoredLedger:
     async def claim(self, keys: Sequence[str]) -> frozenset[str]:
         """Take the keys to fetch; return those now ours.
 
-        The others are being fetched by a live process, or have been recorded since they were looked up.
+        The others are being fetched by a live process or a batch, or have been recorded since they were looked up.
         """
         return await self._writer.write(lambda connection: self._claim(connection, keys))
 
@@ -71,9 +73,21 @@ class StoredLedger:
             held = sa.select(claims.c.key).where(claims.c.key.in_(some), claims.c.owner == me)
             ours.update(connection.scalars(held))
         # Only now: whoever recorded one of these keys since our lookup dropped its claim in the same transaction.
-        paid = find_known(connection, sorted(ours))
-        self._release(connection, sorted(paid))
-        return frozenset(ours - paid)
+        # And what is out in a batch before what is known: its answer comes in the transaction that takes it out.
+        out = self._out_in_batches(connection, sorted(ours))
+        taken = out | find_known(connection, sorted(ours))
+        self._release(connection, sorted(taken))
+        return frozenset(ours - taken)
+
+    def _out_in_batches(self, connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
+        """Return the keys in batches whose provider may still answer them."""
+        overdue_us = int((self._database.now_s(connection) - BATCH_MARGIN_S) * 1_000_000)
+        found: set[str] = set()
+        for some in chunked(keys):
+            held = sa.select(batch_keys.c.key).join(batches, batches.c.id == batch_keys.c.batch)
+            query = held.where(batch_keys.c.key.in_(some), batches.c.expires_us > overdue_us)
+            found.update(connection.scalars(query))
+        return frozenset(found)
 
     def _release(self, connection: sa.Connection, keys: Sequence[str]) -> None:
         _drop_claims(self._database, connection, [(key,) for key in keys])

@@ -24,8 +24,22 @@ def _add_baselines(connection: sa.Connection) -> None:
 
 
 def _add_reviews(connection: sa.Connection) -> None:
-    for statement in _REVIEWS[connection.dialect.name]:
+    for statement in _review_statements(_TYPES[connection.dialect.name]):
         connection.exec_driver_sql(statement)
+
+
+def _add_batches(connection: sa.Connection) -> None:
+    types = _TYPES[connection.dialect.name]
+    connection.exec_driver_sql(
+        f"CREATE TABLE batches (id {types['number']} NOT NULL PRIMARY KEY, token TEXT NOT NULL UNIQUE, "
+        "run_id TEXT NOT NULL, suite TEXT NOT NULL, place TEXT NOT NULL, endpoint TEXT NOT NULL, model TEXT, "
+        f"identity {types['bytes']} NOT NULL, requests INTEGER NOT NULL, file_id TEXT, batch_id TEXT, "
+        "status TEXT NOT NULL, answered INTEGER NOT NULL, failed INTEGER NOT NULL, created_us BIGINT NOT NULL, "
+        "expires_us BIGINT NOT NULL, ended_us BIGINT, note TEXT, poller TEXT)"
+    )
+    connection.exec_driver_sql(
+        f"CREATE TABLE batch_keys (key TEXT NOT NULL PRIMARY KEY, batch BIGINT NOT NULL){types['clustered']}"
+    )
 
 
 def _review_statements(types: Mapping[str, str]) -> tuple[str, ...]:
@@ -56,17 +70,13 @@ def _review_statements(types: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-_REVIEWS = {
-    "sqlite": _review_statements(
-        {"number": "INTEGER", "bytes": "BLOB", "double": "DOUBLE", "clustered": " WITHOUT ROWID"}
-    ),
-    "postgresql": _review_statements(
-        {"number": "BIGSERIAL", "bytes": "BYTEA", "double": "DOUBLE PRECISION", "clustered": ""}
-    ),
+_TYPES = {
+    "sqlite": {"number": "INTEGER", "bytes": "BLOB", "double": "DOUBLE", "clustered": " WITHOUT ROWID"},
+    "postgresql": {"number": "BIGSERIAL", "bytes": "BYTEA", "double": "DOUBLE PRECISION", "clustered": ""},
 }
 
 # Version -> what leads to it from the version before. The reason of each stands beside SCHEMA_VERSION.
-MIGRATIONS: Mapping[int, Migration] = {2: _add_baselines, 3: _add_reviews}
+MIGRATIONS: Mapping[int, Migration] = {2: _add_baselines, 3: _add_reviews, 4: _add_batches}
 
 _POSTGRES_LOCK = 0x7265_7465_7374  # any fixed number; held while tables are made or changed
 

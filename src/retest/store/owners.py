@@ -31,9 +31,10 @@ def is_alive(database: Database, connection: sa.Connection, name: str, observer:
     return row is not None and observer.sees_alive(_state(row), database.now_s(connection))
 
 
-def forget_owner(connection: sa.Connection, name: str) -> None:
-    """Remove an owner with its claims: it ends in good order."""
-    _forget(connection, owners.c.name == encode_text(name))
+def forget_owners(connection: sa.Connection, *names: str) -> None:
+    """Remove owners with their claims: they end in good order."""
+    for name in names:
+        _forget(connection, owners.c.name == encode_text(name))
 
 
 def _forget(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> int:

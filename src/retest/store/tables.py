@@ -28,10 +28,11 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # 1: the first layout.
 # 2: the table `baselines`: a suite's baseline is a pointer to a run, moved by one explicit command.
 # 3: reviews by people (`reviews`, `review_revisions`), their scales, and codes that stand for arms in blind reviews.
+# 4: batches handed to a provider (`batches`), and the calls in them whose answers are still out (`batch_keys`).
 
 metadata = MetaData()
 
@@ -273,3 +274,35 @@ review_codes = Table(
 
 Index("reviews_of_suite", reviews.c.suite)
 Index("reviews_of_key", reviews.c.key)
+
+# A row stays as history once its answers are taken (`ended_us`). `token` is in the batch's metadata at the provider,
+# so that it is found again by whoever comes after a crash between handing it over and noting its name.
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", _RowNumber, primary_key=True),
+    Column("token", Text, nullable=False, unique=True),
+    Column("run_id", Text, nullable=False),
+    Column("suite", Text, nullable=False),
+    Column("place", Text, nullable=False),  # where it was sent, without credentials
+    Column("endpoint", Text, nullable=False),
+    Column("model", Text),
+    Column("identity", LargeBinary, nullable=False),  # of the target that took it
+    Column("requests", Integer, nullable=False),
+    Column("file_id", Text),  # the provider's names, as soon as they are known
+    Column("batch_id", Text),
+    Column("status", Text, nullable=False),
+    Column("answered", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("note", Text),
+    Column("poller", Text),  # name of the owner that looks after it
+)
+
+batch_keys = _clustered(
+    "batch_keys",
+    Column("key", Text, primary_key=True),
+    Column("batch", BigInteger, nullable=False),
+)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from retest.store.database import open_store
 from retest.store.engine import Database, open_database
 from retest.store.liveness import Observer, ProcessId, this_observer
-from retest.store.owners import beat, drop_dead, forget_owner
+from retest.store.owners import beat, drop_dead, forget_owners
 from retest.store.tables import claims, owners
 from support.postgres import PostgresServer
 
@@ -54,7 +54,7 @@ def test_an_owner_is_forgotten_with_its_claims(store_url: str) -> None:
     add_owner(database, "one", this_observer())
     add_owner(database, "two", this_observer())
     with database.connect_writer() as connection, connection.begin():
-        forget_owner(connection, "one")
+        forget_owners(connection, "one")
     assert held(database) == {"two"}
     database.close()
 
