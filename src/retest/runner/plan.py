@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 
 from retest.domain.case import Case
 from retest.domain.json_value import JsonValue, canonical_json, content_hash
-from retest.domain.prompt import Message
+from retest.domain.prompt import Message, Template
 from retest.domain.suite import Arm, Suite, TargetSpec
+from retest.errors import Problem, SuiteError
 from retest.runner.redact import Redactor
 from retest.targets.base import Request
+
+_HASH_BYTES = 16
+_UNKNOWN = (b"", bytes(_HASH_BYTES))
+_MOST_HASHES = 1_000_000  # 16 MB; the prompts beyond are rendered in each walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,31 @@ class CaseSelection:
             index += 1
 
 
+class PlannedText:
+    """An arm's prompt as a case fills it in; where its hash is known, it is rendered when first looked at."""
+
+    __slots__ = ("_messages", "_template", "_variables", "hash")
+
+    def __init__(self, template: Template, variables: Mapping[str, JsonValue], known_hash: str | None) -> None:
+        self._template, self._variables = template, variables
+        self._messages = None if known_hash else template.render(variables)
+        self.hash = known_hash or content_hash(self._messages)
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """Return the messages as sent.
+
+        Raises:
+            SuiteError: they are no longer what they were when their hash was taken.
+        """
+        if self._messages is None:
+            messages = self._template.render(self._variables)
+            if content_hash(messages) != self.hash:
+                raise SuiteError(_changed())
+            self._messages = messages
+        return self._messages
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
     """One call: which sample of which case of which arm, the request, and its ledger key."""
@@ -45,13 +75,48 @@ class PlannedCall:
     sample_index: int
     case: Case
     key: str
-    messages: Sequence[Message]
-    messages_hash: str
+    text: PlannedText
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """Return the messages as sent.
+
+        Raises:
+            SuiteError: they are no longer what they were when their hash was taken.
+        """
+        return self.text.messages
+
+    @property
+    def messages_hash(self) -> str:
+        """Return the hash under which the messages are stored."""
+        return self.text.hash
 
     @property
     def where(self) -> tuple[int, int, int]:
         """Return what identifies the sample within the run."""
         return self.arm_index, self.case_index, self.sample_index
+
+
+class _Hashes:
+    """Hashes of rendered prompts by place, 16 bytes each: a plan is walked twice, and rendered once."""
+
+    __slots__ = ("_packed",)
+
+    def __init__(self) -> None:
+        self._packed = bytearray()
+
+    def get(self, place: int) -> str | None:
+        start = place * _HASH_BYTES
+        packed = self._packed[start : start + _HASH_BYTES]
+        return None if packed in _UNKNOWN else packed.hex()
+
+    def put(self, place: int, found: str) -> None:
+        if place >= _MOST_HASHES:
+            return
+        start = place * _HASH_BYTES
+        if start >= len(self._packed):
+            self._packed.extend(bytes(start + _HASH_BYTES - len(self._packed)))
+        self._packed[start : start + _HASH_BYTES] = bytes.fromhex(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +133,7 @@ class RunPlan:
     draw: int = 0
     selection: CaseSelection = field(default_factory=CaseSelection)
     redactor: Redactor = field(default_factory=Redactor)
+    _hashes: _Hashes = field(default_factory=_Hashes, init=False, repr=False, compare=False)
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -85,9 +151,8 @@ class RunPlan:
             if only is not None and case.case_id not in only:
                 continue
             for arm_index, arm in enumerate(self.arms):
-                messages = arm.prompt.template.render(case.vars)
-                messages_hash = content_hash(messages)
-                digest = seeds[arm_index].for_case(case, messages_hash)
+                text = self._text(arm, case, case_index * len(self.arms) + arm_index)
+                digest = seeds[arm_index].for_case(case, text.hash)
                 for sample_index in range(self.samples):
                     yield PlannedCall(
                         arm_index=arm_index,
@@ -95,9 +160,15 @@ class RunPlan:
                         sample_index=sample_index,
                         case=case,
                         key=sample_key(digest, sample_index, draw=self.draw),
-                        messages=messages,
-                        messages_hash=messages_hash,
+                        text=text,
                     )
+
+    def _text(self, arm: Arm, case: Case, place: int) -> PlannedText:
+        known = self._hashes.get(place)
+        text = PlannedText(arm.prompt.template, case.vars, known)
+        if known is None:
+            self._hashes.put(place, text.hash)
+        return text
 
     def request(self, call: PlannedCall) -> Request:
         """Return the request as the target takes it, a fixed seed varied by sample."""
@@ -132,6 +203,14 @@ def sample_key(digest: hashlib._Hash, sample_index: int, *, vote: int = 0, draw:
     complete = digest.copy()
     complete.update(f"|{sample_index}|{vote}|{draw}".encode())
     return complete.hexdigest()[:40]
+
+
+def _changed() -> Problem:
+    return Problem(
+        slug="dataset-changed",
+        message="a file that a prompt shows, such as an image, changed while it was in use",
+        fix="run the command again",
+    )
 
 
 def vary_seed(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from retest.domain.json_value import JsonValue
+from retest.domain.prompt import Message
 from retest.domain.suite import Suite
+from retest.errors import SuiteError
 from retest.runner.plan import CaseSelection, PlannedCall, RunPlan, vary_seed
 from support.suites import make_case, make_suite
 
@@ -110,3 +115,50 @@ def test_only_a_whole_number_is_a_seed_to_vary() -> None:
     """Other parameters stay as they are."""
     assert vary_seed({"seed": True}, "a", 2) == {"seed": True}
     assert vary_seed({}, "a", 2) == {}
+
+
+class _Counting:
+    """A template that counts its renders; `suffix` stands for a file that it shows."""
+
+    variables = required_variables = frozenset({"q"})
+
+    def __init__(self) -> None:
+        self.renders = 0
+        self.suffix = ""
+
+    def render(self, variables: Mapping[str, JsonValue]) -> list[Message]:
+        self.renders += 1
+        return [{"role": "user", "content": f"{variables['q']}{self.suffix}"}]
+
+
+def _counted(cases: int) -> tuple[RunPlan, _Counting]:
+    suite, template = make_suite(cases=cases), _Counting()
+    (arm,) = suite.arms
+    return plan_of(replace(suite, arms=(replace(arm, prompt=replace(arm.prompt, template=template)),))), template
+
+
+def test_a_plan_that_is_walked_again_renders_only_what_is_looked_at() -> None:
+    """The estimate renders every case once, whatever the samples; a sample in the ledger costs no further render."""
+    plan, template = _counted(cases=3)
+    first = keys(plan)
+    assert template.renders == 3
+    again = list(plan.calls())
+    assert ([call.key for call in again], template.renders) == (first, 3)
+    assert [call.messages for call in again[:2]] == [[{"role": "user", "content": "c0"}]] * 2
+    assert template.renders == 4
+
+
+def test_a_text_that_changed_since_its_key_was_made_is_not_sent() -> None:
+    """An answer under a key is always the answer to that text: an image may change while a run is planned."""
+    plan, template = _counted(cases=1)
+    keys(plan)
+    template.suffix = "!"
+    with pytest.raises(SuiteError, match="changed while it was in use"):
+        _ = next(plan.calls()).messages
+
+
+def test_a_plan_with_other_cases_shares_no_text() -> None:
+    """Where the same place holds another case, its own prompt counts."""
+    plan, _ = _counted(cases=3)
+    whole = keys(plan)
+    assert keys(replace(plan, selection=CaseSelection(ids=frozenset({"c1"})))) == whole[2:4]
