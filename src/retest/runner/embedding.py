@@ -180,7 +180,7 @@ class EmbeddingCaller(JudgeCaller):
                 await self._context.ledger.release(lost)
 
     async def _pay_for(self, batch: Sequence[_Text], recorded: set[str]) -> None:
-        self._admit()
+        await self._admit()
         outcome = await self._call(_asking(batch))
         if isinstance(outcome, Response):
             await self._record(batch, outcome)

@@ -12,32 +12,29 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TypeVar
 
 from retest.domain.case import Case
 from retest.domain.run import RunCounts, SampleRecord
 from retest.domain.sample import CallError, CallOutcome, Response
 from retest.errors import RetestError
-from retest.runner.events import CallRetried, Listener, SamplesDone, Stopping, WaitingForOthers, ignore_events
+from retest.runner.events import CallRetried, Listener, SamplesDone, Stopping, ignore_events
+from retest.runner.feed import Chunks, Exits, Feed, Shelf, chunked
 from retest.runner.judging import JudgeCaller
 from retest.runner.paced import paced
 from retest.runner.pacing import FailureStreak, RetryPolicy
 from retest.runner.plan import PlannedCall, RunPlan
 from retest.runner.score import Scorer
 from retest.runner.score_queue import ScoreQueue
-from retest.runner.stopping import Budget, Limits, StopSignal
+from retest.runner.stopping import Admission, Budget, Limits, StopSignal
 from retest.runner.table import RunTable
 from retest.runner.tally import Tally
 from retest.store.base import Ledger, LedgerEntry, RunWriter
 from retest.targets.base import Target
 
-_CHUNK = 400  # calls looked up at once, for each look costs a commit
-_PORTION = 40  # calls rendered and hashed in one go: about 2 ms, in which no answer is taken in
 _BATCH = 400  # samples made durable in one transaction, at most
-_POLL_S = 0.5  # how often a key that another process is fetching is looked for
 
 T = TypeVar("T")
 
@@ -65,7 +62,7 @@ class ExecutionOptions:
 
     concurrency: int = 32
     limits: Limits = field(default_factory=Limits)
-    budget: Budget | None = None
+    budget: Admission | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     offline_arms: frozenset[int] = frozenset()
     grace_s: float = 10.0
@@ -116,29 +113,36 @@ class Execution:
         self._finished: asyncio.Queue[Finished | None] = asyncio.Queue(4 * _BATCH)
         self._durable: asyncio.Queue[list[Finished] | None] = asyncio.Queue(4)
         self._scored: ScoreQueue[Finished] = ScoreQueue(most=_BATCH)
-        self._stored_cases = -1
+        self._feed = Feed(
+            plan,
+            Shelf(ledger=backends.ledger, writer=backends.writer, table=self.table),
+            Exits(known=self._known, claimed=self._calls.put),
+            self.stop,
+            offline_arms=options.offline_arms,
+        )
 
     async def store_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
         """Store every case before the first call, where calls do not come in the order of the cases."""
-        kept = [(index, self._plan.redactor.case(case)) for index, case in cases]
-        for start in range(0, len(kept), _CHUNK):
-            await self._backends.writer.add_cases(kept[start : start + _CHUNK])
-        self.table.add_cases(kept)
-        self._stored_cases = max((index for index, _ in cases), default=-1)
+        await self._feed.store_cases(cases)
 
-    async def run(self, calls: Iterable[PlannedCall] | None = None) -> RunCounts:
+    async def run(self, calls: Iterable[PlannedCall] | Chunks | None = None) -> RunCounts:
         """Execute the plan, or these of its calls, to the end or to the first reason to stop; return what was done.
 
         One part may follow another; the counts are of all.
+
+        Args:
+            calls: in their order, or in chunks as they come.
 
         Raises:
             StoreError: responses could not be made durable.
         """
         self._scored = ScoreQueue(most=_BATCH)  # the one of an earlier part is closed
+        if not isinstance(calls, AsyncIterator):
+            calls = chunked(self._plan.calls() if calls is None else calls)
         try:
             async with asyncio.TaskGroup() as group:
                 keepers = [group.create_task(work()) for work in (self._record, self._score, self._store)]
-                feeder = group.create_task(self._feed(iter(self._plan.calls() if calls is None else calls)))
+                feeder = group.create_task(self._take(calls))
                 workers = [group.create_task(self._work()) for _ in range(self._options.concurrency)]
                 watch = group.create_task(self._watch_stop([feeder, *workers]))
                 await asyncio.wait([feeder, *workers])
@@ -159,68 +163,19 @@ class Execution:
 
     # -- feeding ---------------------------------------------------------------------------------------------------
 
-    async def _feed(self, calls: Iterator[PlannedCall]) -> None:
-        foreign: list[PlannedCall] = []
-        while not self.stop.is_set and (chunk := await _portioned(calls)):
-            # Both at once, so that they share the store's attention; what is stored comes before what refers to it.
-            _, hits = await asyncio.gather(self._store_context(chunk), self._look_up(chunk))
-            foreign += await self._feed_chunk(chunk, hits)
-        await self._wait_for_others(foreign)
+    async def _take(self, chunks: Chunks) -> None:
+        await self._feed.take(chunks, self._tell)
         for _ in range(self._options.concurrency):
             await self._calls.put(None)
 
-    async def _look_up(self, chunk: Sequence[PlannedCall]) -> Mapping[str, Response]:
-        return await self._backends.ledger.lookup([call.key for call in chunk])
-
-    async def _feed_chunk(self, chunk: Sequence[PlannedCall], hits: Mapping[str, Response]) -> list[PlannedCall]:
-        """Pass on what the ledger has, queue what is ours to fetch, return what others are fetching."""
-        missing = [call for call in chunk if call.key not in hits]
-        for call in chunk:
-            if call.key in hits:
-                await self._finished.put(Finished(call=call, outcome=hits[call.key], hit=True))
-        offline = [call for call in missing if call.arm_index in self._options.offline_arms]
-        for call in offline:
-            await self._finished.put(Finished(call=call, outcome=_OFFLINE, hit=False))
-        return await self._claim([call for call in missing if call.arm_index not in self._options.offline_arms])
-
-    async def _claim(self, calls: Sequence[PlannedCall]) -> list[PlannedCall]:
-        if not calls:
-            return []
-        granted = await self._backends.ledger.claim([call.key for call in calls])
-        for call in calls:
-            if call.key in granted:
-                await self._calls.put(call)
-        return [call for call in calls if call.key not in granted]
-
-    async def _wait_for_others(self, foreign: list[PlannedCall]) -> None:
-        """Wait for what other processes are fetching; take over what they give up."""
-        if foreign:
-            self._tell(WaitingForOthers(keys=len(foreign)))
-        while foreign and await self.stop.sleep(_POLL_S):
-            still: list[PlannedCall] = []
-            for start in range(0, len(foreign), _CHUNK):
-                chunk = foreign[start : start + _CHUNK]
-                still += await self._feed_chunk(chunk, await self._look_up(chunk))
-            foreign = still
-
-    async def _store_context(self, chunk: Sequence[PlannedCall]) -> None:
-        """Store the cases and rendered messages that the chunk brings in."""
-        redactor, writer = self._plan.redactor, self._backends.writer
-        cases = {call.case_index: call.case for call in chunk if call.case_index > self._stored_cases}
-        kept = [(index, redactor.case(case)) for index, case in cases.items()]
-        rendered = {call.messages_hash: redactor.messages(call.messages, call.case) for call in chunk}
-        if kept:
-            self._stored_cases = max(cases)
-            self.table.add_cases(kept)
-            await asyncio.gather(writer.add_cases(kept), writer.add_messages(rendered))
-        else:
-            await writer.add_messages(rendered)
+    async def _known(self, call: PlannedCall, outcome: CallOutcome) -> None:
+        await self._finished.put(Finished(call=call, outcome=outcome, hit=isinstance(outcome, Response)))
 
     # -- calling ---------------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
         while (call := await self._calls.get()) is not None:
-            if not self._admit():
+            if not await self._admit():
                 await self._backends.ledger.release([call.key])
                 continue
             try:
@@ -237,10 +192,10 @@ class Execution:
             await self._finished.put(Finished(call=call, outcome=outcome, hit=False, durable=durable))
             await durable
 
-    def _admit(self) -> bool:
+    async def _admit(self) -> bool:
         if self.stop.is_set:
             return False
-        if self._budget.admit():
+        if await self._budget.admit():
             return True
         self.stop.stop("budget", "the budget is used up")
         return False
@@ -354,9 +309,6 @@ class Execution:
             self._tell(SamplesDone(records=tuple(records)))
 
 
-_OFFLINE = CallError(kind="offline", message="not in the ledger, and --offline forbids calls")
-
-
 def _to_record(item: Finished, scores: Mapping[str, object]) -> SampleRecord:
     arm_index, case_index, sample_index = item.call.where
     return SampleRecord(
@@ -369,15 +321,6 @@ def _to_record(item: Finished, scores: Mapping[str, object]) -> SampleRecord:
         scores=scores,  # type: ignore[arg-type] # the scorer's own rows
         ledger_hit=item.hit,
     )
-
-
-async def _portioned(calls: Iterator[PlannedCall]) -> list[PlannedCall]:
-    """Return the next calls, rendered in portions between which answers are taken in."""
-    chunk: list[PlannedCall] = []
-    while len(chunk) < _CHUNK and (portion := list(islice(calls, _PORTION))):
-        chunk += portion
-        await asyncio.sleep(0)
-    return chunk
 
 
 async def _drain(queue: asyncio.Queue[T | None], most: int) -> tuple[list[T], bool]:

@@ -26,7 +26,7 @@ from retest.runner.events import CallRetried, Listener, ignore_events
 from retest.runner.paced import paced
 from retest.runner.pacing import FailureStreak, RetryPolicy
 from retest.runner.plan import KeySeed, sample_key, vary_seed
-from retest.runner.stopping import Budget, Limits, StopSignal
+from retest.runner.stopping import Admission, Budget, Limits, StopSignal
 from retest.store.base import Ledger, LedgerEntry
 from retest.targets.base import Request, Target
 
@@ -68,7 +68,7 @@ class JudgingContext:
 
     ledger: Ledger
     options: JudgingOptions
-    budget: Budget
+    budget: Admission
     stop: StopSignal
     listener: Listener = ignore_events
 
@@ -204,7 +204,7 @@ class JudgeCaller:
         """Call, and make the answer durable before anybody reads it; the claim is given up where there is none."""
         outcome: CallOutcome | None = None
         try:
-            self._admit()
+            await self._admit()
             outcome = await self._call(question)
         finally:
             if not isinstance(outcome, Response):
@@ -215,7 +215,7 @@ class JudgeCaller:
         await self._context.ledger.record([LedgerEntry(key=key, response=response, role="judge")])
         return _Paid(response, ours=True)
 
-    def _admit(self) -> None:
+    async def _admit(self) -> None:
         """Count one call in.
 
         Raises:
@@ -224,10 +224,10 @@ class JudgeCaller:
         stop = self._context.stop
         if stop.is_set:
             raise JudgingStoppedError
-        if not self._budget.admit():
+        if not await self._budget.admit():
             stop.stop("budget", f"the budget of judge '{self.name}' is used up")
             raise JudgingStoppedError
-        if not self._context.budget.admit():
+        if not await self._context.budget.admit():
             self._budget.settle(None)
             stop.stop("budget", "the budget is used up")
             raise JudgingStoppedError

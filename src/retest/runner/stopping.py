@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 StopReason = Literal["interrupt", "refused", "failing", "judge", "budget"]
 
@@ -63,6 +63,23 @@ class Limits:
     estimated_call_usd: float = 0.0
 
 
+class Admission(Protocol):
+    """Who says whether one more call may be made."""
+
+    @property
+    def in_flight(self) -> int:
+        """Return the calls that were admitted and are not settled."""
+        ...
+
+    async def admit(self) -> bool:
+        """Count one more call in, or refuse it."""
+        ...
+
+    def settle(self, cost_usd: float | None) -> None:
+        """Count one call as done at its cost; None is unknown."""
+        ...
+
+
 class Budget:
     """Admits calls as long as what is spent, what is in flight and one more stay within the limits."""
 
@@ -77,7 +94,7 @@ class Budget:
         """Return the calls that were admitted and are not settled."""
         return self.started - self.settled
 
-    def admit(self) -> bool:
+    async def admit(self) -> bool:
         """Count one more call in, or refuse it."""
         if self._limits.max_calls is not None and self.started >= self._limits.max_calls:
             return False

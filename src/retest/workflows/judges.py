@@ -14,7 +14,7 @@ from retest.runner.callers import judge_callers
 from retest.runner.events import Listener, ignore_events
 from retest.runner.judging import JudgeCaller, JudgingContext, JudgingOptions
 from retest.runner.pacing import RetryPolicy
-from retest.runner.stopping import Budget, Limits, StopSignal
+from retest.runner.stopping import Admission, Budget, Limits, StopSignal
 from retest.store.base import Ledger
 from retest.targets.base import Target
 from retest.targets.prices import PriceTable
@@ -70,7 +70,7 @@ def judging_context(
     ledger: Ledger,
     options: JudgingOptions,
     *,
-    budget: Budget | None = None,
+    budget: Admission | None = None,
     stop: StopSignal | None = None,
     listener: Listener = ignore_events,
 ) -> JudgingContext:
