@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias
 
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response
@@ -23,6 +24,21 @@ _ASSUMED_OUTPUT_TOKENS = 256
 _WEIGHT = 0.05  # of the last call in the mean of tokens
 _TROUBLE = frozenset({"server_error", "timeout"})
 _STOPPED = CallError(kind="rate_limit", message="the run stopped while the call waited for its turn", retryable=True)
+
+
+class TakesTurns(Protocol):
+    """Who says when a call to one endpoint and model may go."""
+
+    async def wait(self, request: Request) -> bool:
+        """Return once the call may go; False where the run stopped first."""
+        ...
+
+    def note(self, outcome: CallOutcome, sent: float, limits: RateLimits) -> None:
+        """Take in what a call that was sent at that time (of the loop's clock) came to."""
+        ...
+
+
+MakeTurns: TypeAlias = Callable[[str | None, RateLimits], TakesTurns]  # of the calls to one model
 
 
 class Turns:
@@ -103,11 +119,11 @@ class Turns:
 class PacedTarget:
     """A target whose calls wait for their turn, apart for each model; satisfies `Target`."""
 
-    def __init__(self, target: Target, limited: RateLimited, stop: StopSignal) -> None:
+    def __init__(self, target: Target, limited: RateLimited, make_turns: MakeTurns) -> None:
         self._target = target
         self._limited = limited
-        self._stop = stop
-        self._turns: dict[str | None, Turns] = {}
+        self._make_turns = make_turns
+        self._turns: dict[str | None, TakesTurns] = {}
 
     @property
     def identity(self) -> Mapping[str, JsonValue]:
@@ -118,7 +134,7 @@ class PacedTarget:
         """Return the outcome of one attempt, made when its turn has come."""
         turns = self._turns.get(request.model)
         if turns is None:
-            turns = self._turns[request.model] = Turns(self._stop, self._limited.rate_limits)
+            turns = self._turns[request.model] = self._make_turns(request.model, self._limited.rate_limits)
         if not await turns.wait(request):
             return _STOPPED
         sent = asyncio.get_running_loop().time()
@@ -133,7 +149,9 @@ class PacedTarget:
 
 def paced(target: Target, stop: StopSignal) -> Target:
     """Return the target with turns where it may be refused for its rate; any other as it is."""
-    return PacedTarget(target, target, stop) if isinstance(target, RateLimited) else target
+    if not isinstance(target, RateLimited):
+        return target
+    return PacedTarget(target, target, lambda _model, limits: Turns(stop, limits))
 
 
 def _estimated_tokens(request: Request) -> float:
