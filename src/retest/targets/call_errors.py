@@ -100,7 +100,10 @@ def _classify(status: int, codes: frozenset[str]) -> tuple[str, bool, bool]:
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
-    """Return how long the server asks to wait: ``retry-after-ms``, or ``Retry-After`` in seconds or as a date."""
+    """Return how long the server asks to wait: ``retry-after-ms``, or ``Retry-After`` in seconds or as a date.
+
+    A date counts from the server's own `Date`, where it sends one: our clock may be off by a day.
+    """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
@@ -108,8 +111,14 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     seconds = _number(text)
     if seconds is not None or text is None:
         return seconds
+    until = _date_s(text)
+    sent = _date_s(headers.get("date", ""))
+    return None if until is None else max(0.0, until - (now if sent is None else sent))
+
+
+def _date_s(text: str) -> float | None:
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        return parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
         return None
 

@@ -53,6 +53,7 @@ class AzureTarget(OpenAITarget):
     """Answers from one deployment."""
 
     deployment: str | None = None
+    batch_prefix = ""
 
     async def call(self, request: Request) -> CallOutcome:
         """Return the response or the error of one attempt."""

@@ -85,7 +85,7 @@ class Connection:
             async with asyncio.timeout(self._endpoint.timeout_s):
                 reply = await self._exchange(path, dump_json(body))
         except Exception as error:  # noqa: BLE001 - every failure of a call is data
-            return self._failure(error)
+            return self.failure(error)
         self.last_headers = reply.headers
         return self._parse(reply, (time.perf_counter() - started) * 1000)
 
@@ -96,7 +96,23 @@ class Connection:
             async for event in _events(response):
                 yield event
         except Exception as error:  # noqa: BLE001 - every failure of a call is data
-            yield self._failure(error)
+            yield self.failure(error)
+
+    @property
+    def shown_url(self) -> str:
+        """Return where it leads, without credentials."""
+        return self._endpoint.shown_url
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """Return the headers of each request, as the package takes them."""
+        return self._headers
+
+    def open_client(self) -> AsyncOpenAI:
+        """Return a client of the package for what is no call; whoever asks for it closes it."""
+        from openai import DefaultAsyncHttpxClient
+
+        return self._make_client(DefaultAsyncHttpxClient(timeout=timeout(self._endpoint)))
 
     async def aclose(self) -> None:
         """Close the connections; may be called twice."""
@@ -142,7 +158,8 @@ class Connection:
             return bad_response(f"the server's answer is no JSON ({kind}): {shown}", status=reply.status)
         return Answer(data=data, latency_ms=latency_ms, request_id=reply.headers.get("x-request-id"))
 
-    def _failure(self, error: Exception) -> CallError:
+    def failure(self, error: Exception) -> CallError:
+        """Return what an exception of the client library means, without credentials."""
         found = describe_failure(error, self._endpoint)
         refusal = getattr(error, "response", None)
         if refusal is not None:

@@ -12,6 +12,7 @@ from pydantic import JsonValue as AnyJson
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response, Usage
 from retest.targets.base import RateLimits, Request
+from retest.targets.batching import Batcher
 from retest.targets.openai_client import Answer, Connection
 from retest.targets.openai_embedding import EmbeddingFormat
 from retest.targets.openai_format import ChatFormat, Format
@@ -50,13 +51,21 @@ class Pricing:
     table: PriceTable = field(default_factory=PriceTable)
     own: Price | None = None
 
-    def cost(self, usage: Usage, *models: str | None) -> float | None:
+    def cost(self, usage: Usage, *models: str | None, by_batch: bool = False) -> float | None:
         """Return USD, None where unknown."""
-        return self.own.cost(usage) if self.own is not None else self.table.cost(usage, *models)
+        price = self.own or self.table.first(*models)
+        if price is None:
+            return None
+        return (price.by_batch() if by_batch else price).cost(usage)
+
+
+_BATCHED = (ChatFormat.path, ResponsesFormat.path)
 
 
 class OpenAITarget:
-    """Answers through one connection; also streams."""
+    """Answers through one connection; also streams, and takes batches."""
+
+    batch_prefix = "/v1"  # of the paths of calls in a batch, whatever the base URL is
 
     def __init__(
         self,
@@ -105,6 +114,22 @@ class OpenAITarget:
                 raise StreamError(self._connection.scrub(piece))
             if piece:
                 yield piece
+
+    def batcher(self) -> Batcher | None:
+        """Return what sends calls in batches; None for kinds of calls that are not tried in them."""
+        if self._format.path not in _BATCHED:
+            return None
+        from retest.targets.openai_batch import BatchFormat, OpenAIBatcher
+
+        return OpenAIBatcher(
+            self._connection,
+            BatchFormat(
+                url=f"{self.batch_prefix}{self._format.path}",
+                body=self._body,
+                parse=self._format.parse,
+                price=lambda found, model: self._pricing.cost(found.usage, found.model, model, by_batch=True),
+            ),
+        )
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -15,6 +15,7 @@ from retest.domain.sample import Usage
 from retest.errors import Location, Problem, SettingsError
 
 _PER_MILLION = 1e6
+_BATCH_SHARE = 0.5
 # What providers append to a model's name for one snapshot of it: -2024-07-18, -20250929, @20250929, -0613.
 _SNAPSHOT = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
 
@@ -28,6 +29,19 @@ class Price(BaseModel):
     output: float = Field(ge=0, description="USD per million completion tokens, reasoning included")
     cached_input: float | None = Field(default=None, ge=0, description="USD per million cached prompt tokens")
     up_to_input_tokens: int | None = Field(default=None, gt=0, description="longer prompts have an unknown price")
+    batch_input: float | None = Field(default=None, ge=0, description="USD per million prompt tokens in a batch")
+    batch_output: float | None = Field(default=None, ge=0, description="USD per million completion tokens in a batch")
+
+    def by_batch(self) -> Price:
+        """Return what calls in a batch cost: as listed, else half of what they cost otherwise."""
+        cached = None if self.cached_input is None else self.cached_input * _BATCH_SHARE
+        return self.model_copy(
+            update={
+                "input": self.input * _BATCH_SHARE if self.batch_input is None else self.batch_input,
+                "output": self.output * _BATCH_SHARE if self.batch_output is None else self.batch_output,
+                "cached_input": cached,
+            }
+        )
 
     def cost(self, usage: Usage) -> float | None:
         """Return USD for one call; None where tokens were not reported or the prompt is beyond the tier."""
@@ -69,8 +83,12 @@ class PriceTable:
 
     def cost(self, usage: Usage, *models: str | None) -> float | None:
         """Return USD for one call at the price of the first of `models` that is known; None if none is."""
-        price = next((found for model in models if (found := self.price(model)) is not None), None)
+        price = self.first(*models)
         return None if price is None else price.cost(usage)
+
+    def first(self, *models: str | None) -> Price | None:
+        """Return the price of the first of `models` that is known; None if none is."""
+        return next((found for model in models if (found := self.price(model)) is not None), None)
 
     def extended(self, other: PriceTable) -> PriceTable:
         """Return this table with the entries of another, which win model by model."""
