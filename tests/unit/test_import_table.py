@@ -57,6 +57,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "scipy": ("stats",),
     "regex": ("metrics", "text", "runner.redact"),
     "jsonschema": ("metrics", "suites"),
+    "jsonschema_rs": ("metrics",),
     "referencing": ("metrics",),
     "rouge_score": ("metrics",),
     "nltk": ("metrics",),
@@ -148,7 +149,7 @@ def test_the_help_loads_no_heavy_library(code: str) -> None:
 
 
 CALLING = ("openai", "aiohttp", "httpx2")
-SCORING = ("nltk", "sacrebleu", "textstat", "MeCab", "rouge_score", "jsonschema")
+SCORING = ("nltk", "sacrebleu", "textstat", "MeCab", "rouge_score", "jsonschema", "jsonschema_rs")
 COUNTING = ("numpy", "scipy", "sqlalchemy")
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import regex
 
 _LIMIT_S = 1.0
 
@@ -32,7 +36,7 @@ def with_time_limit(validator: Any) -> Any:
 def _pattern(checking: Any, pattern: str, instance: Any, _schema: object) -> Iterator[Any]:
     from jsonschema.exceptions import ValidationError
 
-    if checking.is_type(instance, "string") and not _found(pattern, instance):
+    if checking.is_type(instance, "string") and not found(pattern, instance):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
@@ -45,15 +49,25 @@ def _pattern_properties(checking: Any, patterns: Mapping[str, Any], instance: An
 
 
 def _matching(patterns: Mapping[str, Any], name: str) -> list[str]:
-    return [pattern for pattern in patterns if _found(pattern, name)]
+    return [pattern for pattern in patterns if found(pattern, name)]
 
 
-def _found(pattern: str, text: str) -> bool:
-    import regex
+def found(pattern: str, text: str) -> bool:
+    """Return whether a pattern is found in a text.
 
+    Raises:
+        TimeoutError: that took too long.
+    """
     try:
-        return regex.search(pattern, text, timeout=_LIMIT_S) is not None
+        return _compiled(pattern).search(text, timeout=_LIMIT_S) is not None
     except TimeoutError:
         shown = pattern if len(pattern) <= 80 else f"{pattern[:79]}…"  # noqa: PLR2004 - a line of a message
         message = f"the schema's pattern {shown!r} took longer than {_LIMIT_S:g} s on {len(text):,} characters"
         raise TimeoutError(message) from None
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> regex.Pattern[str]:
+    import regex
+
+    return regex.compile(pattern)

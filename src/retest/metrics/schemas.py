@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from retest.domain.json_value import JsonValue, content_hash
 from retest.errors import Location, Problem, SuiteError
+from retest.metrics.fast_schemas import fast_check
 from retest.metrics.metric_files import read_file, resolved
 from retest.metrics.references import clipped
 from retest.metrics.schema_patterns import with_time_limit
@@ -34,13 +35,16 @@ _REASON = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledSchema:
-    """A validator and the hash of all that defines it."""
+    """A validator and the hash of all that defines it; `passes` says of most valid values at once that they are."""
 
     validator: Any
     content_hash: str
+    passes: Callable[[JsonValue], bool] | None = None
 
     def first_error(self, value: JsonValue) -> str | None:
         """Return the first violation with its JSON path, None where the value is valid."""
+        if self.passes is not None and self.passes(value):
+            return None
         try:
             error = next(self.validator.iter_errors(value), None)
         except RecursionError:
@@ -133,9 +137,14 @@ class _Compiler:
         id_key = "id" if "Draft3" in cls.__name__ or "Draft4" in cls.__name__ else "$id"
         anchored = {id_key: self.base_uri, **schema}
         limited = with_time_limit(cls)
-        validator = limited(anchored, registry=registry, format_checker=_format_checker() if self.formats else None)
+        formats = _format_checker() if self.formats else None
+        validator = limited(anchored, registry=registry, format_checker=formats)
         self._check_references(anchored, registry, base=str(anchored[id_key]))
-        return CompiledSchema(validator=validator, content_hash=content_hash([schema, *sorted(files.values())])[:12])
+        return CompiledSchema(
+            validator=validator,
+            content_hash=content_hash([schema, *sorted(files.values())])[:12],
+            passes=fast_check(schema, cls.__name__, formats),
+        )
 
     def _check(self, cls: Any, schema: dict[str, Any]) -> None:
         from jsonschema.exceptions import SchemaError, best_match
