@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from retest.domain.case import Case
+from retest.domain.prompt import Message
 from retest.domain.sample import CallError, CallOutcome, Response
 from retest.runner.events import Listener, WaitingForOthers
 from retest.runner.plan import PlannedCall, RunPlan
@@ -65,8 +66,10 @@ class Feed:
         """Hand the calls on, to the end or until stopped; what other processes are fetching comes last."""
         foreign: list[PlannedCall] = []
         while not self._stop.is_set and (chunk := await anext(chunks, None)) is not None:
-            # Both at once, so that they share the store's attention; what is stored comes before what refers to it.
-            _, hits = await asyncio.gather(self._store_context(chunk), self._look_up(chunk))
+            # At once, so that they share the store's attention; what is stored comes before what refers to it.
+            _, _, hits = await asyncio.gather(
+                self._store_cases(chunk), self._store_messages(chunk), self._look_up(chunk)
+            )
             foreign += await self._hand_on(chunk, hits)
         await self._wait_for_others(foreign, tell)
 
@@ -104,18 +107,26 @@ class Feed:
                 still += await self._hand_on(chunk, await self._look_up(chunk))
             foreign = still
 
-    async def _store_context(self, chunk: Sequence[PlannedCall]) -> None:
-        """Store the cases and rendered messages that the chunk brings in."""
-        redactor, writer = self._plan.redactor, self._writer
+    async def _store_cases(self, chunk: Sequence[PlannedCall]) -> None:
+        """Store the cases that the chunk brings in."""
         cases = {call.case_index: call.case for call in chunk if call.case_index > self._stored_cases}
-        kept = [(index, redactor.case(case)) for index, case in cases.items()]
-        rendered = {call.messages_hash: redactor.messages(call.messages, call.case) for call in chunk}
-        if kept:
+        if cases:
             self._stored_cases = max(cases)
+            kept = [(index, self._plan.redactor.case(case)) for index, case in cases.items()]
             self._table.add_cases(kept)
-            await asyncio.gather(writer.add_cases(kept), writer.add_messages(rendered))
-        else:
-            await writer.add_messages(rendered)
+            await self._writer.add_cases(kept)
+
+    async def _store_messages(self, chunk: Sequence[PlannedCall]) -> None:
+        """Store the rendered messages that the chunk brings in; no others are rendered."""
+        by_hash = {call.messages_hash: call for call in chunk}
+        unknown = iter(await self._writer.unknown_messages(by_hash.keys()))
+        rendered: dict[str, Sequence[Message]] = {}
+        while portion := list(islice(unknown, _PORTION)):
+            calls = {name: by_hash[name] for name in portion}
+            rendered |= {name: self._plan.redactor.messages(call.messages, call.case) for name, call in calls.items()}
+            await asyncio.sleep(0)
+        if rendered:
+            await self._writer.add_messages(rendered)
 
 
 async def chunked(calls: Iterable[PlannedCall]) -> Chunks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +56,10 @@ class RunWriter(Protocol):
 
     async def add_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
         """Store cases under their index in the run."""
+        ...
+
+    async def unknown_messages(self, hashes: Collection[str]) -> frozenset[str]:
+        """Return which hashes are of rendered messages that are not stored yet."""
         ...
 
     async def add_messages(self, rendered: Mapping[str, Sequence[Message]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -50,13 +50,17 @@ class StoredRunWriter:
         self._database = database
         self._writer = writer
         self._run = run
-        # Numbers of messages by hash. No text is dropped while a run is unfinished, and work that is run again after
-        # a failure stores the messages before the samples that refer to them.
+        # Numbers of messages by hash: no text is dropped while a run is unfinished. What is to be added is added even
+        # where its number is here, for that may be of a transaction that failed and is run again.
         self._messages: dict[str, int] = {}
 
     async def add_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
         """Store cases under their index in the run."""
         await self._writer.write(lambda connection: self._add_cases(connection, cases))
+
+    async def unknown_messages(self, hashes: Collection[str]) -> frozenset[str]:
+        """Return which hashes are of rendered messages that are not stored yet."""
+        return await self._writer.read(lambda connection: self._unknown_messages(connection, frozenset(hashes)))
 
     async def add_messages(self, rendered: Mapping[str, Sequence[Message]]) -> None:
         """Store rendered messages by their hash; known hashes are skipped."""
@@ -81,13 +85,15 @@ class StoredRunWriter:
         ]
         self._database.prepare_insert(run_cases, _CASE_COLUMNS, replace=True).run(connection, rows)
 
-    def _add_messages(self, connection: sa.Connection, rendered: Mapping[str, Sequence[Message]]) -> None:
+    def _unknown_messages(self, connection: sa.Connection, hashes: frozenset[str]) -> frozenset[str]:
         if len(self._messages) > _REMEMBERED:
             self._messages.clear()
-        known = find_blobs(connection, rendered.keys() - self._messages.keys())
-        missing = rendered.keys() - self._messages.keys() - known.keys()
-        new = add_blobs(self._database, connection, {name: encode_json(rendered[name]) for name in missing})
-        self._messages.update(known, **new)
+        self._messages.update(find_blobs(connection, hashes - self._messages.keys()))
+        return hashes - self._messages.keys()
+
+    def _add_messages(self, connection: sa.Connection, rendered: Mapping[str, Sequence[Message]]) -> None:
+        bodies = {name: encode_json(messages) for name, messages in rendered.items()}
+        self._messages.update(add_blobs(self._database, connection, bodies))
 
     def _append(self, connection: sa.Connection, records: Sequence[SampleRecord]) -> None:
         answers = self._response_numbers(connection, records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from retest.domain.case import Case
 from retest.domain.json_value import JsonValue
@@ -67,6 +67,9 @@ class _Memory:
 
     async def add_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
         self.cases += [index for index, _ in cases]
+
+    async def unknown_messages(self, hashes: Collection[str]) -> frozenset[str]:
+        return frozenset(hashes)
 
     async def add_messages(self, rendered: Mapping[str, Sequence[Message]]) -> None:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from datetime import timedelta
 
 import pytest
@@ -177,3 +178,40 @@ def test_many_batches_at_once(store: Store) -> None:
 
     in_loop(write)
     assert sum(1 for _ in store.iter_samples("latest")) == 2000
+
+
+def test_messages_are_unknown_until_they_are_stored(store: Store) -> None:
+    """A run asks first, and renders only what is not there."""
+    writer = store.start_run(make_run())
+    names = ["messages-0", "messages-1"]
+    assert in_loop(lambda: writer.unknown_messages(names)) == set(names)
+    in_loop(lambda: writer.add_messages({"messages-1": [{"role": "user", "content": "問い"}]}))
+    assert in_loop(lambda: writer.unknown_messages(names)) == {"messages-0"}
+    again = store.start_run(make_run("20260301-093015-bbbb"))
+    assert in_loop(lambda: again.unknown_messages(names)) == {"messages-0"}
+
+
+def test_messages_whose_transaction_failed_are_stored_when_it_is_run_again(store: Store) -> None:
+    """Where other work spoils a shared transaction, no sample refers to a text that is not there."""
+    writer = store.start_run(make_run())
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold(_connection: object) -> None:
+        begun.set()
+        go_on.wait(30)
+
+    async def write() -> None:
+        holding = asyncio.create_task(store._writer.write(hold))
+        await asyncio.to_thread(begun.wait, 30)  # so that the two that follow share a transaction
+        added = asyncio.create_task(writer.add_messages({"messages-0": [{"role": "user", "content": "問い"}]}))
+        spoiling = asyncio.create_task(writer.append([make_record((0, 0, 0), scores={"no such metric": 1.0})]))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(holding, added)
+        with pytest.raises(ValueError, match="not all of the run's metrics"):
+            await spoiling
+        await writer.add_cases([(0, make_case(0))])
+        await writer.append([make_record((0, 0, 0))])
+
+    in_loop(write)
+    assert store.get_messages(only_sample(store, "latest").messages_hash or "") == [{"role": "user", "content": "問い"}]
