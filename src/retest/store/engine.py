@@ -56,6 +56,7 @@ class Database:
     """
 
     def __init__(self, engine: sa.Engine, place: str, *, path: Path | None, clock: Callable[[], float]) -> None:
+        engine.update_execution_options(retest_clock=clock)
         self.engine = engine
         self.place = place
         self.path = path
@@ -152,6 +153,11 @@ class Database:
     def close(self) -> None:
         """Close every connection that is not in use."""
         self.engine.dispose()
+
+
+def now_s(connection: sa.Connection) -> float:
+    """Return seconds since 1970 by the clock that the connection's store was opened with."""
+    return float(connection.get_execution_options()["retest_clock"]())
 
 
 def open_sqlite(path: Path, *, read_only: bool, busy_timeout_s: float, clock: Callable[[], float]) -> Database:

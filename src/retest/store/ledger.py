@@ -10,7 +10,7 @@ from retest.domain.sample import Response
 from retest.store.base import LedgerEntry
 from retest.store.blobs import chunked
 from retest.store.engine import Database
-from retest.store.liveness import Observer
+from retest.store.liveness import Observer, Watch
 from retest.store.owners import beat, drop_dead
 from retest.store.payloads import decode_response, encode_response
 from retest.store.tables import batch_keys, batches, claims, responses
@@ -34,6 +34,7 @@ class StoredLedger:
         self._database = database
         self._writer = writer
         self._observer = observer
+        self._watch = Watch(monotonic=observer.monotonic)
 
     async def lookup(self, keys: Sequence[str]) -> Mapping[str, Response]:
         """Return the responses that are already there, by key."""
@@ -63,7 +64,7 @@ class StoredLedger:
 
     def _claim(self, connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
         me = beat(self._database, connection, self.owner, self.lease_s, self._observer)
-        drop_dead(self._database, connection, self._observer)
+        drop_dead(self._database, connection, self._observer, self._watch)
         # In one order everywhere, so that two processes on PostgreSQL cannot wait for each other's rows.
         wanted = sorted(set(keys))
         take = self._database.prepare_insert(claims, ("key", "owner"))

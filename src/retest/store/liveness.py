@@ -1,8 +1,9 @@
 """Tells whether the process that holds claims is still there.
 
 A lease alone answers late (a killed process is noticed when its lease ends) and wrongly (a clock that jumps ends every
-lease). On the same machine the process table answers at once and the monotonic clock does not jump; only between
-machines does the lease by the shared clock decide.
+lease). On the same machine the process table answers at once and the monotonic clock does not jump; containers of one
+machine share that clock. Only between machines does the lease by the shared clock decide, and whoever would take over
+what costs money first watches for a beat itself: two clocks need not agree.
 """
 
 from __future__ import annotations
@@ -11,18 +12,27 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessId:
-    """One process for good: `machine` is "" where it cannot be known, `started` tells a reused pid apart."""
+    """One process for good: `machine` is "" where it cannot be known, `started` tells a reused pid apart.
+
+    `machine` is made of host name, boot and process namespace, with spaces between.
+    """
 
     machine: str
     pid: int
     started: int
+
+    @property
+    def boot(self) -> str:
+        """Return what processes with the same monotonic clock have in common; "" where it cannot be known."""
+        parts = self.machine.split(" ")
+        return parts[-2] if len(parts) > 2 else ""  # noqa: PLR2004 - host name, boot, namespace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +54,51 @@ class Observer:
     monotonic: Callable[[], float] = time.monotonic
 
     def sees_alive(self, owner: OwnerState, now_wall_s: float) -> bool:
-        """Return whether the owner lives: its process exists and it was heard of within its lease."""
-        if not self.process.machine or owner.process.machine != self.process.machine:
-            return now_wall_s - owner.beat_wall_s <= owner.lease_s
-        if not self.is_running(owner.process):
-            return False
+        """Return whether the owner lives: its process exists and it was heard of within its lease.
+
+        A beat that lies further ahead than a lease was noted before a clock was set back: nothing is known of it.
+        """
+        if self.is_here(owner):
+            return self.is_running(owner.process) and self._heard(owner)
+        if self._shares_clock(owner):
+            return self._heard(owner)
+        return abs(now_wall_s - owner.beat_wall_s) <= owner.lease_s
+
+    def needs_watching(self, owner: OwnerState) -> bool:
+        """Return whether only the lease by a clock that others set can tell."""
+        return not (self.is_here(owner) or self._shares_clock(owner))
+
+    def is_here(self, owner: OwnerState) -> bool:
+        """Return whether the owner's process would be in the process table that we see."""
+        return bool(self.process.machine) and owner.process.machine == self.process.machine
+
+    def _shares_clock(self, owner: OwnerState) -> bool:
+        return bool(self.process.boot) and owner.process.boot == self.process.boot
+
+    def _heard(self, owner: OwnerState) -> bool:
         return self.monotonic() - owner.beat_monotonic_s <= owner.lease_s
+
+
+@dataclass(slots=True, kw_only=True)
+class Watch:
+    """Watches owners on other machines for a beat, by our own clock.
+
+    Attributes:
+        monotonic: seconds that never jump.
+        seen: number of the owner -> its last beat, and when we first saw that one.
+    """
+
+    monotonic: Callable[[], float] = time.monotonic
+    seen: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+    def hears_nothing(self, number: int, owner: OwnerState) -> bool:
+        """Return whether the owner has not beaten for half a lease that we watched; it beats every third of one."""
+        beat, since = self.seen.get(number, (None, 0.0))
+        now = self.monotonic()
+        if beat != owner.beat_wall_s:
+            self.seen[number] = (owner.beat_wall_s, now)
+            return False
+        return now - since >= owner.lease_s / 2
 
 
 @cache

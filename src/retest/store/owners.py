@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from retest.store.engine import Database
-from retest.store.liveness import Observer, OwnerState, ProcessId
+from retest.store.liveness import Observer, OwnerState, ProcessId, Watch
 from retest.store.payloads import encode_text
 from retest.store.tables import claims, owners
 
@@ -49,14 +49,26 @@ def _forget(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> int:
     return gone
 
 
-def drop_dead(database: Database, connection: sa.Connection, observer: Observer) -> int:
+def drop_dead(database: Database, connection: sa.Connection, observer: Observer, watch: Watch | None = None) -> int:
     """Remove the owners that are gone, with their claims; return how many.
 
     One that was only asleep makes itself known again with its next beat; its claims may have been taken over.
+
+    Args:
+        database: of the connection.
+        connection: within a transaction.
+        observer: who looks.
+        watch: what was seen of owners on other machines before. With it none of them is taken for dead by the clock
+            alone, for a clock may have been set.
     """
     now_s = database.now_s(connection)
-    rows = connection.execute(sa.select(owners)).all()
-    dead = [row for row in rows if not observer.sees_alive(_state(row), now_s)]
+    dead = []
+    for row in connection.execute(sa.select(owners)):
+        state = _state(row)
+        if observer.sees_alive(state, now_s):
+            continue
+        if watch is None or not observer.needs_watching(state) or watch.hears_nothing(row.id, state):
+            dead.append(row)
     return sum(_forget(connection, owners.c.id == row.id, owners.c.beat_wall_s == row.beat_wall_s) for row in dead)
 
 

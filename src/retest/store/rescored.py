@@ -87,9 +87,12 @@ class RescoreWriter:
         def work(connection: sa.Connection) -> None:
             for metric in self._metrics:
                 number = self._numbers[metric.name]
-                if _current(connection, number) == number:
+                current, since_us = _current(connection, number)
+                if current == number:
                     continue  # it is already: its place among the metrics stays
-                values = {"created_us": int(self._database.clock() * 1_000_000), "body": encode_metric(metric)}
+                # A clock that was set back must not leave the older definition the current one.
+                now_us = max(int(self._database.clock() * 1_000_000), since_us + 1)
+                values = {"created_us": now_us, "body": encode_metric(metric)}
                 connection.execute(sa.update(run_metrics).where(run_metrics.c.id == number).values(values))
 
         self._writer.write_now(work)
@@ -169,17 +172,18 @@ def _scored(connection: sa.Connection, number: int) -> frozenset[Place]:
     return frozenset((arm, case, sample) for arm, case, sample in connection.execute(query))
 
 
-def _current(connection: sa.Connection, number: int) -> int | None:
-    """Return the number of the current definition of the metric that a definition is one of."""
+def _current(connection: sa.Connection, number: int) -> tuple[int | None, int]:
+    """Return the number of the current definition of the metric that a definition is one of, and its time."""
     own = sa.select(run_metrics.c.run, run_metrics.c.name).where(run_metrics.c.id == number).subquery()
     query = (
-        sa.select(run_metrics.c.id)
+        sa.select(run_metrics.c.id, run_metrics.c.created_us)
         .join(own, sa.and_(own.c.run == run_metrics.c.run, own.c.name == run_metrics.c.name))
         .where(run_metrics.c.created_us > PENDING)
         .order_by(run_metrics.c.created_us.desc(), run_metrics.c.id.desc())
         .limit(1)
     )
-    return connection.scalar(query)
+    row = connection.execute(query).one_or_none()
+    return (None, PENDING) if row is None else (row.id, row.created_us)
 
 
 def _definition(connection: sa.Connection, number: int, metric: tuple[str, str]) -> int | None:

@@ -13,6 +13,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.run import Run, RunStatus
 from retest.errors import Problem, UsageError
 from retest.store.blobs import read_blobs
+from retest.store.engine import now_s
 from retest.store.payloads import decode_json, decode_optional, decode_text, decode_time, encode_text, encode_time
 from retest.store.records import MetricCondition, RunFilter
 from retest.store.run_headers import decode_arm, decode_counts, decode_header, decode_metric
@@ -22,6 +23,7 @@ LATEST = "latest"
 
 _PAGE = 50  # headers read at once
 _CANDIDATES = 8  # run ids listed in a message
+_SKEW_S = 600  # the clocks of a team's machines may differ by so much
 
 
 def list_runs(connection: sa.Connection, wanted: RunFilter) -> list[Run]:
@@ -37,12 +39,21 @@ def list_runs(connection: sa.Connection, wanted: RunFilter) -> list[Run]:
 
 def list_run_numbers(connection: sa.Connection, wanted: RunFilter) -> list[int]:
     """Return the numbers of the runs that fulfil what columns can tell (not metadata, metrics, limit)."""
-    return list(connection.scalars(_matching(wanted)))
+    return list(connection.scalars(_matching(wanted).order_by(*newest_first(connection))))
+
+
+def newest_first(connection: sa.Connection) -> tuple[sa.ColumnElement[Any], ...]:
+    """Return the order of runs by time; those of a clock that was ahead come last until then.
+
+    Else a run that began while the clock was a year ahead would be ``latest`` for a year.
+    """
+    until_us = int((now_s(connection) + _SKEW_S) * 1_000_000)
+    return (runs.c.started_us > until_us, runs.c.started_us.desc(), runs.c.id.desc())
 
 
 def _matching(wanted: RunFilter) -> sa.Select[int]:
     """Return the query for what the columns can say; `_fulfils` judges the rest."""
-    query = sa.select(runs.c.id).order_by(runs.c.started_us.desc(), runs.c.id.desc())
+    query = sa.select(runs.c.id)
     if wanted.suite:
         query = query.where(begins(runs.c.suite, wanted.suite))
     if wanted.commit:
@@ -202,7 +213,7 @@ def find_run_number(connection: sa.Connection, name: str) -> int:
     Raises:
         UsageError: no run, or several runs, are called so.
     """
-    newest = sa.select(runs.c.id).order_by(runs.c.started_us.desc(), runs.c.id.desc()).limit(1)
+    newest = sa.select(runs.c.id).order_by(*newest_first(connection)).limit(1)
     number = connection.scalar(newest) if name == LATEST else _by_prefix(connection, name)
     if number is None and name:
         tagged = sa.select(run_tags.c.run).where(run_tags.c.tag == encode_text(name))
@@ -256,5 +267,5 @@ def find_unfinished(connection: sa.Connection, config_hash: str) -> Sequence[tup
     query = sa.select(runs.c.id, runs.c.owner).where(
         runs.c.config_hash == encode_text(config_hash), runs.c.status != "complete"
     )
-    rows = connection.execute(query.order_by(runs.c.started_us.desc(), runs.c.id.desc())).all()
+    rows = connection.execute(query.order_by(*newest_first(connection))).all()
     return [(row.id, decode_optional(row.owner)) for row in rows]

@@ -355,7 +355,8 @@ class SuiteRun:
         if stop.is_set:
             status = "interrupted" if stop.reason == "interrupt" else "incomplete"
         counts = total_counts(store, prepared.unfinished, execution.counts())
-        run = replace(run, status=status, counts=counts, finished_at=self._workspace.clock())
+        finished_at = max(self._workspace.clock(), run.started_at)  # a clock may have been set back meanwhile
+        run = replace(run, status=status, counts=counts, finished_at=finished_at)
         # Stopped again before it had gone through what was there: the store has more than this process saw.
         is_partial = prepared.unfinished is not None and stop.is_set
         table = load_table(store, run) if is_partial else execution.table

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from retest.store.liveness import Observer, OwnerState, ProcessId, is_running, this_process
+from retest.store.liveness import Observer, OwnerState, ProcessId, Watch, is_running, this_process
 
 HERE = ProcessId(machine="here", pid=1, started=1)
 THERE = ProcessId(machine="there", pid=2, started=2)
 UNKNOWN = ProcessId(machine="", pid=3, started=0)
+BOOTED = ProcessId(machine="host boot-1 pid:[1]", pid=4, started=4)
+CONTAINER = ProcessId(machine="other boot-1 pid:[2]", pid=5, started=5)
 NOW_WALL_S = 1_000_000.0
 NOW_MONOTONIC_S = 500.0
 
@@ -48,6 +50,9 @@ def owner(process: ProcessId, *, wall_age_s: float = 0.0, monotonic_age_s: float
         # a machine that cannot be told is another machine
         (owner(UNKNOWN, wall_age_s=59.0), False, True),
         (owner(UNKNOWN, wall_age_s=61.0), True, False),
+        # a beat from the future was noted by a clock that has been set since
+        (owner(THERE, wall_age_s=-60.0), False, True),
+        (owner(THERE, wall_age_s=-86_400.0), False, False),
     ],
 )
 def test_an_owner_lives_while_it_is_heard_of(state: OwnerState, runs: bool, alive: bool) -> None:  # noqa: FBT001 - columns of a table
@@ -60,6 +65,34 @@ def test_an_observer_that_cannot_tell_its_machine_trusts_the_lease() -> None:
     """Two unknown machines are not taken for the same."""
     observer = Observer(process=UNKNOWN, is_running=lambda _: False, monotonic=lambda: NOW_MONOTONIC_S)
     assert observer.sees_alive(owner(UNKNOWN), NOW_WALL_S)
+
+
+@pytest.mark.parametrize(("monotonic_age_s", "alive"), [(60.0, True), (61.0, False)])
+@pytest.mark.parametrize("wall_age_s", [0.0, 9999.0, -9999.0])
+def test_containers_of_one_machine_share_the_clock_that_does_not_jump(
+    wall_age_s: float, monotonic_age_s: float, *, alive: bool
+) -> None:
+    """Their processes are not to be seen; their lease is by the clock since boot, whatever either's date says."""
+    observer = Observer(process=BOOTED, is_running=lambda _: False, monotonic=lambda: NOW_MONOTONIC_S)
+    state = owner(CONTAINER, wall_age_s=wall_age_s, monotonic_age_s=monotonic_age_s)
+    assert observer.sees_alive(state, NOW_WALL_S) is alive
+    assert not observer.needs_watching(state)
+
+
+def test_who_beats_while_watched_is_alive_whatever_its_clock_says() -> None:
+    """An owner on another machine is silent once half a lease has passed for us without a new beat."""
+    now = [0.0]
+    watch = Watch(monotonic=lambda: now[0])
+    state = owner(THERE, wall_age_s=86_400.0)
+    assert not watch.hears_nothing(1, state)
+    now[0] = 29.0
+    assert not watch.hears_nothing(1, state)
+    state = replace(state, beat_wall_s=state.beat_wall_s + 20.0)
+    now[0] = 31.0
+    assert not watch.hears_nothing(1, state)
+    assert not watch.hears_nothing(2, state), "another owner with the same beat"
+    now[0] = 61.0
+    assert watch.hears_nothing(1, state)
 
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the process table is read from /proc")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from retest.store.database import open_store
 from retest.store.engine import Database, open_database
-from retest.store.liveness import Observer, ProcessId, this_observer
+from retest.store.liveness import Observer, ProcessId, Watch, this_observer
 from retest.store.owners import beat, drop_dead, forget_owners
 from retest.store.tables import claims, owners
 from support.postgres import PostgresServer
@@ -56,6 +56,25 @@ def test_an_owner_is_forgotten_with_its_claims(store_url: str) -> None:
     with database.connect_writer() as connection, connection.begin():
         forget_owners(connection, "one")
     assert held(database) == {"two"}
+    database.close()
+
+
+def test_a_clock_that_was_set_takes_no_claims_from_another_machine(store_url: str) -> None:
+    """Its lease is over by our clock; its claims are free only after half a lease of watching brought no beat."""
+    now = [0.0]
+    ours = replace(this_observer(), process=ProcessId(machine="", pid=1, started=1), monotonic=lambda: now[0])
+    theirs = replace(ours, process=ProcessId(machine="there", pid=2, started=2))
+    watch = Watch(monotonic=ours.monotonic)
+    database = opened(store_url)
+    add_owner(database, "far", theirs)
+    with database.connect_writer() as connection, connection.begin():
+        connection.execute(sa.update(owners).values(beat_wall_s=owners.c.beat_wall_s - 86_400))
+        assert drop_dead(database, connection, ours, watch) == 0
+        now[0] = 29.0
+        assert drop_dead(database, connection, ours, watch) == 0
+        now[0] = 31.0
+        assert drop_dead(database, connection, ours, watch) == 1
+    assert held(database) == set()
     database.close()
 
 

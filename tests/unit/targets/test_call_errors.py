@@ -57,6 +57,8 @@ def test_an_exhausted_quota_ends_the_run() -> None:
         ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
         ({"retry-after": formatdate(NOW + 30, usegmt=True)}, 30.0),
         ({"retry-after": formatdate(NOW - 30, usegmt=True)}, 0.0),
+        ({"retry-after": formatdate(NOW + 86_430, usegmt=True), "date": formatdate(NOW + 86_400, usegmt=True)}, 30.0),
+        ({"retry-after": formatdate(NOW + 30, usegmt=True), "date": "today"}, 30.0),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "nan"}, None),
