@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
+from retest.domain.batch import Batch
 from retest.domain.run import SampleRecord
 
 
@@ -30,11 +31,13 @@ class PlanReady:
     judge_calls: int = 0
     judge_tokens: int = 0
     judge_cost_usd: float | None = 0.0
+    by_batch: bool = False
+    in_batches: int = 0  # calls that are out already, and will be paid for whatever happens
 
     @property
     def calls_to_make(self) -> int:
         """Return how many calls are not paid for yet."""
-        return self.planned - self.in_ledger
+        return self.planned - self.in_ledger - self.in_batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,24 @@ class WaitingForOthers:
     keys: int
 
 
-Event: TypeAlias = PlanReady | SamplesDone | CallRetried | Stopping | WaitingForOthers
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNews:
+    """A batch was handed over, has got on, or is over; `errors` of its calls have no answer."""
+
+    what: Literal["sent", "found", "state", "taken", "refused"]
+    batch: Batch
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingForBatch:
+    """Another process looks after a batch that holds calls of this run; this one waits for its answers."""
+
+    batch: Batch
+    calls: int
+
+
+Event: TypeAlias = PlanReady | SamplesDone | CallRetried | Stopping | WaitingForOthers | BatchNews | WaitingForBatch
 Listener: TypeAlias = Callable[[Event], None]
 
 

@@ -22,6 +22,7 @@ from retest.domain.sample import CallError, CallOutcome, Response
 from retest.errors import RetestError
 from retest.runner.events import CallRetried, Listener, SamplesDone, Stopping, ignore_events
 from retest.runner.feed import Chunks, Exits, Feed, Shelf, chunked
+from retest.runner.fetched import Fetched
 from retest.runner.judging import JudgeCaller
 from retest.runner.paced import paced
 from retest.runner.pacing import FailureStreak, RetryPolicy
@@ -48,6 +49,11 @@ class Finished:
     hit: bool
     durable: asyncio.Future[None] | None = None
 
+    @property
+    def is_new(self) -> bool:
+        """Return whether a worker here made the call: all else is recorded already, or never was a call."""
+        return self.durable is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionOptions:
@@ -56,6 +62,7 @@ class ExecutionOptions:
     Attributes:
         offline_arms: arms that may not call; what the ledger lacks is an error of kind ``offline``.
         budget: shared with executions that take place at the same time; None makes one of `limits`.
+        fetched: what was called beforehand; then nothing is called here.
         grace_s: how long calls in flight may still arrive after an interrupt.
         streak_limit: final failures in a row after which the run stops.
     """
@@ -65,19 +72,31 @@ class ExecutionOptions:
     budget: Admission | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     offline_arms: frozenset[int] = frozenset()
+    fetched: Fetched | None = None
     grace_s: float = 10.0
     streak_limit: int = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """What a plan is executed with; the scorer asks the judges."""
+    """What a plan is executed with; the scorer asks the judges. Without a table, the execution makes one."""
 
     targets: Sequence[Target]
     ledger: Ledger
     writer: RunWriter
     scorer: Scorer
     judges: Mapping[str, JudgeCaller] = field(default_factory=dict)
+    table: RunTable | None = None
+
+
+def table_of(plan: RunPlan) -> RunTable:
+    """Return an empty table for the scores of a plan."""
+    return RunTable(
+        arms=len(plan.arms),
+        metrics=[metric.name for metric in plan.suite.metrics],
+        samples=plan.samples,
+        kinds={metric.name: metric.metric for metric in plan.suite.metrics},
+    )
 
 
 class Execution:
@@ -93,12 +112,7 @@ class Execution:
     ) -> None:
         self.stop = stop or StopSignal()
         self.tally = Tally()
-        self.table = RunTable(
-            arms=len(plan.arms),
-            metrics=[metric.name for metric in plan.suite.metrics],
-            samples=plan.samples,
-            kinds={metric.name: metric.metric for metric in plan.suite.metrics},
-        )
+        self.table = backends.table or table_of(plan)
         self._plan = plan
         self._backends = backends
         wrapped = {id(target): paced(target, self.stop) for target in backends.targets}  # arms may share one
@@ -119,6 +133,7 @@ class Execution:
             Exits(known=self._known, claimed=self._calls.put),
             self.stop,
             offline_arms=options.offline_arms,
+            fetched=options.fetched,
         )
 
     async def store_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
@@ -169,7 +184,8 @@ class Execution:
             await self._calls.put(None)
 
     async def _known(self, call: PlannedCall, outcome: CallOutcome) -> None:
-        await self._finished.put(Finished(call=call, outcome=outcome, hit=isinstance(outcome, Response)))
+        paid = self._options.fetched is not None and call.key in self._options.fetched.paid
+        await self._finished.put(Finished(call=call, outcome=outcome, hit=isinstance(outcome, Response) and not paid))
 
     # -- calling ---------------------------------------------------------------------------------------------------
 
@@ -273,12 +289,12 @@ class Execution:
         await self._durable.put(None)
 
     def _redacted(self, item: Finished) -> Finished:
-        if item.hit or not self._plan.redactor.concerns(item.outcome):
+        if not item.is_new or not self._plan.redactor.concerns(item.outcome):
             return item
         return replace(item, outcome=self._plan.redactor.outcome(item.outcome, item.call.case))
 
     async def _write_ledger(self, batch: Sequence[Finished]) -> None:
-        new = [item for item in batch if not item.hit]
+        new = [item for item in batch if item.is_new]
         entries = [
             LedgerEntry(key=item.call.key, response=item.outcome) for item in new if isinstance(item.outcome, Response)
         ]

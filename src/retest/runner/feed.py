@@ -11,6 +11,7 @@ from retest.domain.case import Case
 from retest.domain.prompt import Message
 from retest.domain.sample import CallError, CallOutcome, Response
 from retest.runner.events import Listener, WaitingForOthers
+from retest.runner.fetched import Fetched
 from retest.runner.plan import PlannedCall, RunPlan
 from retest.runner.stopping import StopSignal
 from retest.runner.table import RunTable
@@ -42,16 +43,24 @@ class Shelf:
 
 
 class Feed:
-    """Feeds one execution of a plan, case by case; `offline_arms` may not call."""
+    """Feeds one execution of a plan, case by case; `offline_arms` may not call, nor may any where all is `fetched`."""
 
     def __init__(
-        self, plan: RunPlan, shelf: Shelf, exits: Exits, stop: StopSignal, *, offline_arms: frozenset[int]
+        self,
+        plan: RunPlan,
+        shelf: Shelf,
+        exits: Exits,
+        stop: StopSignal,
+        *,
+        offline_arms: frozenset[int],
+        fetched: Fetched | None = None,
     ) -> None:
         self._plan = plan
         self._ledger, self._writer, self._table = shelf.ledger, shelf.writer, shelf.table
         self._exits = exits
         self._stop = stop
         self._offline_arms = offline_arms
+        self._fetched = fetched
         self._stored_cases = -1
 
     async def store_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
@@ -82,6 +91,11 @@ class Feed:
         for call in chunk:
             if call.key in hits:
                 await self._exits.known(call, hits[call.key])
+        if self._fetched is not None:
+            for call in missing:
+                if call.key in self._fetched.errors:
+                    await self._exits.known(call, self._fetched.errors[call.key])
+            return []
         offline = [call for call in missing if call.arm_index in self._offline_arms]
         for call in offline:
             await self._exits.known(call, _OFFLINE)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-StopReason = Literal["interrupt", "refused", "failing", "judge", "budget"]
+StopReason = Literal["interrupt", "refused", "failing", "judge", "budget", "batch"]
 
 
 class StopSignal:
@@ -94,6 +94,11 @@ class Budget:
         """Return the calls that were admitted and are not settled."""
         return self.started - self.settled
 
+    @property
+    def is_limited(self) -> bool:
+        """Return whether it can refuse anything."""
+        return self._limits.max_calls is not None or self._limits.max_cost_usd is not None
+
     async def admit(self) -> bool:
         """Count one more call in, or refuse it."""
         if self._limits.max_calls is not None and self.started >= self._limits.max_calls:
@@ -109,6 +114,10 @@ class Budget:
         """Count one call as done at its cost (unknown counts as nothing; the plan has refused unknown prices)."""
         self.settled += 1
         self.spent_usd += cost_usd or 0.0
+
+    def give_back(self, calls: int) -> None:
+        """Count calls out again that were never made."""
+        self.started -= calls
 
     def _call_usd(self) -> float:
         mean = self.spent_usd / self.settled if self.settled else 0.0
