@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from retest.domain.json_value import JsonValue
 from retest.errors import Problem
@@ -22,17 +22,16 @@ MISSING: Final = _Missing()
 _TAG_SEPARATORS = re.compile("[,;、，；]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A row's parts; `case_id` is None where it is to be the content's hash."""
+class Draft(NamedTuple):
+    """A row's parts; `case_id` is None where it is to be the content's hash. A tuple, for rows are many."""
 
     row: Row
     case_id: str | None
     vars: Mapping[str, JsonValue]
-    expected: JsonValue = None
-    cluster: str | None = None
-    tags: tuple[str, ...] = ()
-    meta: Mapping[str, JsonValue] = field(default_factory=dict)
+    expected: JsonValue
+    cluster: str | None
+    tags: tuple[str, ...]
+    meta: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +80,8 @@ def look_up(fields: Mapping[str, Any], name: str) -> Any:
     """Return the value of a field, or of a nested one by its dotted name; MISSING where there is none."""
     if name in fields:
         return fields[name]
+    if "." not in name:
+        return MISSING
     value: Any = fields
     for part in name.split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -89,7 +90,7 @@ def look_up(fields: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def without(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def without(fields: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return the fields less the named ones, nested ones included."""
     kept = dict(fields)
     for name in names:
@@ -165,10 +166,10 @@ def _bad_id(row: Row, name: str, value: Any) -> Problem:
 def _variables(
     row: Row, names: FieldNames, problems: list[Problem]
 ) -> tuple[Mapping[str, JsonValue], Mapping[str, JsonValue]]:
-    answers = tuple(name for name in (names.expected, _tags_field(row, names)) if name is not None)
-    own = (*answers, *(name for name in (names.id, names.cluster) if name is not None))
+    answers = [name for name in (names.expected, _tags_field(row, names)) if name is not None]
     if names.vars is None:
         return without(row.fields, answers), {}
+    own = (*answers, *(name for name in (names.id, names.cluster) if name is not None))
     value = look_up(row.fields, names.vars)
     if isinstance(value, Mapping):
         return dict(value), without(row.fields, (names.vars, *own))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from retest.errors import Location, Problem, SuiteError
 from retest.suites.dataset_bytes import encoding_of, open_bytes, open_text
@@ -29,8 +28,7 @@ FORMATS = ("jsonl", "json", "csv", "tsv", "yaml")
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One row; in a `table` (CSV, TSV) every field is text and an empty one means that there is none."""
 
     fields: Mapping[str, Any]
