@@ -1,4 +1,4 @@
-"""What travels between a run and the worker process of an isolated metric: one JSON object a line, ASCII only."""
+"""What travels between a run and the worker process of an isolated metric: JSON, for users write what runs there."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ from retest.metrics.python_function import Settings
 from retest.metrics.python_result import Declared
 
 
-def line_of(message: Mapping[str, Any]) -> str:
-    """Return a message as a line; mappings and tuples of any kind become objects and lists."""
-    return json.dumps(message, default=_plain) + "\n"
+def message_of(content: Mapping[str, Any]) -> bytes:
+    """Return what is sent for some content; mappings and tuples of any kind become objects and lists."""
+    return json.dumps(content, default=_plain).encode("ascii")
+
+
+def message_read(message: bytes) -> dict[str, Any]:
+    """Return what a message holds."""
+    content: dict[str, Any] = json.loads(message)
+    return content
 
 
 def _plain(value: object) -> object:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 import subprocess
 import sys
 import textwrap
@@ -19,7 +18,7 @@ from retest.domain.case import Case
 from retest.domain.sample import MetricFailure, Response, Score, ScoreOutcome, Usage
 from retest.errors import Location, SuiteError
 from retest.metrics.python_metric import PythonMetric, PythonOptions
-from retest.metrics.python_wire import call_message, line_of, read_call
+from retest.metrics.python_wire import call_message, message_of, message_read, read_call
 from support.scoring import built
 
 CODE = """\
@@ -298,7 +297,7 @@ def test_a_worker_ends_with_its_parent(folder: Path) -> None:
         from retest.metrics.python_metric import PythonMetric, PythonOptions
         options = PythonOptions(path="mine.py:loops", isolate=True, timeout_s=60)
         metric = PythonMetric(options, MetricContext(name="m", base_dir=Path({str(folder)!r})))
-        print(metric._isolated._worker._process.pid, flush=True)
+        print(metric._isolated._worker.pid, flush=True)
         threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
         metric.score(Case(case_id="c", vars={{}}, content_hash=""), Response(output="x"))
     """)
@@ -350,4 +349,4 @@ def test_everything_travels_to_the_worker() -> None:
         meta={"x": True},
     )
 
-    assert read_call(json.loads(line_of(call_message(case, response)))) == (case, response)
+    assert read_call(message_read(message_of(call_message(case, response)))) == (case, response)
