@@ -32,7 +32,7 @@ def find_blobs(connection: sa.Connection, hashes: Iterable[str]) -> dict[str, in
     found: dict[str, int] = {}
     for some in chunked(list(hashes)):
         rows = connection.execute(sa.select(blobs.c.hash, blobs.c.id).where(blobs.c.hash.in_(some)))
-        found.update((name, value) for name, value in rows)
+        found.update(rows.all())
     return found
 
 

@@ -99,8 +99,8 @@ def find_responses(connection: sa.Connection, keys: Sequence[str]) -> dict[str, 
     columns = (responses.c.key, responses.c.output, responses.c.payload)
     found: dict[str, Response] = {}
     for some in chunked(keys):
-        for key, output, payload in connection.execute(sa.select(*columns).where(responses.c.key.in_(some))):
-            found[key] = decode_response(output, payload)
+        rows = connection.execute(sa.select(*columns).where(responses.c.key.in_(some))).all()
+        found.update((key, decode_response(output, payload)) for key, output, payload in rows)
     return found
 
 

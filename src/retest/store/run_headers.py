@@ -118,10 +118,21 @@ def decode_case(body: bytes, place: bytes | None) -> Case:
 
 def _as_dict(item: Any) -> dict[str, Any]:
     """Return a dataclass's fields; unlike `asdict` it copies nothing and takes every kind of mapping."""
-    return {part.name: getattr(item, part.name) for part in fields(item)}
+    return {name: getattr(item, name) for name in _names(type(item))}
 
 
 def _build(kind: type[T], values: Mapping[str, Any]) -> T:
     """Build a dataclass from stored fields; one that this version does not know is left out."""
-    known = {part.name for part in fields(kind)}  # type: ignore[arg-type] # only dataclasses come here
+    known = _names(kind)
     return kind(**{name: value for name, value in values.items() if name in known})
+
+
+_field_names: dict[object, tuple[str, ...]] = {}  # looked up once a class: that takes as long as writing them
+
+
+def _names(kind: Any) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields."""
+    names = _field_names.get(kind)
+    if names is None:
+        names = _field_names[kind] = tuple(part.name for part in fields(kind))
+    return names

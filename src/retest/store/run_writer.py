@@ -121,13 +121,9 @@ class StoredRunWriter:
         return {**self._messages, **find_blobs(connection, unknown)} if unknown else self._messages
 
     def _response_numbers(self, connection: sa.Connection, records: Sequence[SampleRecord]) -> dict[str, int]:
-        entries = {
-            record.key: LedgerEntry(key=record.key, response=record.outcome)
-            for record in records
-            if isinstance(record.outcome, Response)
-        }
-        numbers = _find_numbers(connection, entries)
-        missing = [entry for key, entry in entries.items() if key not in numbers]
+        answers = {record.key: record.outcome for record in records if isinstance(record.outcome, Response)}
+        numbers = _find_numbers(connection, answers)
+        missing = [LedgerEntry(key=key, response=answer) for key, answer in answers.items() if key not in numbers]
         if missing:
             now_us = int(self._database.clock() * 1_000_000)
             insert_responses(self._database, connection, missing, now_us)
@@ -164,7 +160,7 @@ def _find_numbers(connection: sa.Connection, keys: Iterable[str]) -> dict[str, i
     found: dict[str, int] = {}
     for some in chunked(list(keys)):
         rows = connection.execute(sa.select(responses.c.key, responses.c.id).where(responses.c.key.in_(some)))
-        found.update((name, value) for name, value in rows)
+        found.update(rows.all())
     return found
 
 
