@@ -9,6 +9,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from retest.store.engine import Database
+from retest.store.lookups import select_by
 from retest.store.tables import blobs
 
 T = TypeVar("T")
@@ -29,11 +30,7 @@ def blob_hash(body: bytes) -> str:
 
 def find_blobs(connection: sa.Connection, hashes: Iterable[str]) -> dict[str, int]:
     """Return the numbers of the blobs that are there, by hash."""
-    found: dict[str, int] = {}
-    for some in chunked(list(hashes)):
-        rows = connection.execute(sa.select(blobs.c.hash, blobs.c.id).where(blobs.c.hash.in_(some)))
-        found.update(rows.all())
-    return found
+    return dict(select_by(connection, (blobs.c.hash, blobs.c.id), blobs.c.hash, tuple(hashes)))
 
 
 def store_blobs(database: Database, connection: sa.Connection, bodies: Mapping[str, bytes]) -> dict[str, int]:
@@ -54,8 +51,4 @@ def add_blobs(database: Database, connection: sa.Connection, bodies: Mapping[str
 
 def read_blobs(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, bytes]:
     """Return bodies by number."""
-    found: dict[int, bytes] = {}
-    for some in chunked(sorted(set(numbers))):
-        rows = connection.execute(sa.select(blobs.c.id, blobs.c.body).where(blobs.c.id.in_(some)))
-        found.update((name, value) for name, value in rows)
-    return found
+    return dict(select_by(connection, (blobs.c.id, blobs.c.body), blobs.c.id, sorted(set(numbers))))

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from retest.domain.sample import Response
 from retest.store.base import LedgerEntry
-from retest.store.blobs import chunked
 from retest.store.engine import Database
 from retest.store.liveness import Observer, Watch
+from retest.store.lookups import select_by
 from retest.store.owners import beat, drop_dead
 from retest.store.payloads import decode_response, encode_response
 from retest.store.tables import batch_keys, batches, claims, responses
@@ -69,10 +69,8 @@ class StoredLedger:
         wanted = sorted(set(keys))
         take = self._database.prepare_insert(claims, ("key", "owner"))
         take.run(connection, [(key, me) for key in wanted])
-        ours: set[str] = set()
-        for some in chunked(wanted):
-            held = sa.select(claims.c.key).where(claims.c.key.in_(some), claims.c.owner == me)
-            ours.update(connection.scalars(held))
+        held = select_by(connection, (claims.c.key, claims.c.owner), claims.c.key, wanted)
+        ours = {key for key, owner in held if owner == me}
         # Only now: whoever recorded one of these keys since our lookup dropped its claim in the same transaction.
         # And what is out in a batch before what is known: its answer comes in the transaction that takes it out.
         out = self._out_in_batches(connection, sorted(ours))
@@ -83,12 +81,11 @@ class StoredLedger:
     def _out_in_batches(self, connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
         """Return the keys in batches whose provider may still answer them."""
         overdue_us = int((self._database.now_s(connection) - BATCH_MARGIN_S) * 1_000_000)
-        found: set[str] = set()
-        for some in chunked(keys):
-            held = sa.select(batch_keys.c.key).join(batches, batches.c.id == batch_keys.c.batch)
-            query = held.where(batch_keys.c.key.in_(some), batches.c.expires_us > overdue_us)
-            found.update(connection.scalars(query))
-        return frozenset(found)
+        out = select_by(connection, (batch_keys.c.key, batch_keys.c.batch), batch_keys.c.key, keys)
+        if not out:
+            return frozenset()
+        answering = frozenset(connection.scalars(sa.select(batches.c.id).where(batches.c.expires_us > overdue_us)))
+        return frozenset(key for key, batch in out if batch in answering)
 
     def _release(self, connection: sa.Connection, keys: Sequence[str]) -> None:
         _drop_claims(self._database, connection, [(key,) for key in keys])
@@ -97,19 +94,13 @@ class StoredLedger:
 def find_responses(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Response]:
     """Return the responses that are there, by key."""
     columns = (responses.c.key, responses.c.output, responses.c.payload)
-    found: dict[str, Response] = {}
-    for some in chunked(keys):
-        rows = connection.execute(sa.select(*columns).where(responses.c.key.in_(some))).all()
-        found.update((key, decode_response(output, payload)) for key, output, payload in rows)
-    return found
+    rows = select_by(connection, columns, responses.c.key, keys)
+    return {key: decode_response(output, payload) for key, output, payload in rows}
 
 
 def find_known(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
     """Return the keys that are there."""
-    found: set[str] = set()
-    for some in chunked(keys):
-        found.update(connection.scalars(sa.select(responses.c.key).where(responses.c.key.in_(some))))
-    return frozenset(found)
+    return frozenset(key for (key,) in select_by(connection, (responses.c.key,), responses.c.key, keys))
 
 
 def insert_responses(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -13,9 +13,10 @@ from retest.domain.prompt import Message
 from retest.domain.run import SampleRecord
 from retest.domain.sample import CallError, Response
 from retest.store.base import LedgerEntry
-from retest.store.blobs import add_blobs, blob_hash, chunked, find_blobs, store_blobs
+from retest.store.blobs import add_blobs, blob_hash, find_blobs, store_blobs
 from retest.store.engine import Database
 from retest.store.ledger import insert_responses
+from retest.store.lookups import select_by
 from retest.store.payloads import encode_error, encode_json, encode_score, encode_text
 from retest.store.run_headers import encode_case
 from retest.store.runs import OpenRun
@@ -156,12 +157,8 @@ class StoredRunWriter:
         self._database.prepare("delete scores", columns, build).run(connection, places)
 
 
-def _find_numbers(connection: sa.Connection, keys: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for some in chunked(list(keys)):
-        rows = connection.execute(sa.select(responses.c.key, responses.c.id).where(responses.c.key.in_(some)))
-        found.update(rows.all())
-    return found
+def _find_numbers(connection: sa.Connection, keys: Collection[str]) -> dict[str, int]:
+    return dict(select_by(connection, (responses.c.key, responses.c.id), responses.c.key, keys))
 
 
 def _error_cells(record: SampleRecord) -> tuple[str | None, str | None, bytes | None]:
