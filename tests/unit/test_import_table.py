@@ -47,7 +47,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "psycopg": ("store",),
     "openai": ("targets",),
     "aiohttp": ("targets",),
-    "httpx2": ("targets.openai_client", "targets.openai_wire", "targets.openai_azure"),  # what the openai package uses
+    # What the openai package uses.
+    "httpx2": ("targets.openai_client", "targets.openai_wire", "targets.openai_azure", "targets.openai_batch"),
     "multidict": ("targets.openai_wire",),  # aiohttp's own
     "yarl": ("targets.openai_wire",),  # aiohttp's own
     "xllamacpp": ("targets.local_model",),
