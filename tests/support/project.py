@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from support.forked import read_at_start, run_forked
+
 SUITE = """\
 name: qa
 prompts: [{{text: "{{{{ question }}}}", name: ask}}]
@@ -81,15 +83,19 @@ class Project:
         return {**kept, "COLUMNS": "80", "PYTHONUTF8": "1", **extra}
 
     def run(self, *args: str, timeout_s: float = 120, **env: str) -> Result:
-        """Run a retest command to its end."""
-        done = subprocess.run(
-            self.command(*args),
-            cwd=self.root,
-            env=self.env(**env),
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        """Run a retest command to its end, in a process of its own; most are forks that have their imports already."""
+        environment = self.env(**env)
+        if read_at_start(environment) == read_at_start(self.env()):
+            done = run_forked(args, cwd=self.root, env=environment, timeout_s=timeout_s)
+        else:
+            done = subprocess.run(
+                self.command(*args),
+                cwd=self.root,
+                env=environment,
+                capture_output=True,
+                timeout=timeout_s,
+                check=False,
+            )
         return Result(code=done.returncode, out=done.stdout.decode("utf-8"), err=done.stderr.decode("utf-8"))
 
     def start(self, *args: str, **env: str) -> subprocess.Popen[bytes]:
