@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Without compiled files each of the tests' many `retest` processes would compile its imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-live test test-full lint bench clean debian-packages
+.PHONY: demo demo-live test test-full lint bench fuzz clean debian-packages
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,11 @@ lint: $(VENV)/.installed-tests
 bench: $(VENV)/.installed-tests
 	@sh .ci/debian-bench
 	$(BIN)/python -m benchmarks
+
+# FUZZ_ARGS: readers by name, --seconds for each of them
+fuzz: $(VENV)/.installed-tests
+	$(BIN)/python -m pip install --quiet --group fuzz
+	PYTHONPATH=tests $(BIN)/python -m support.guided_fuzzing $(FUZZ_ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

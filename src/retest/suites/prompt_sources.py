@@ -121,7 +121,17 @@ class SourceReader:
             self._read(path, _display(source, path), where, including)
 
     def _refusal(self, name: str, path: Path, where: Location) -> Problem | None:
-        real = path.resolve()
+        try:
+            real = path.resolve()
+            is_there = real.is_file()
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # a NUL, half a character, a name too long, a loop of links
+            return Problem(
+                slug="prompt-include-missing", message=f"'{name:.80}' is no usable path ({error!s:.80})", where=where
+            )
         if not real.is_relative_to(self.root):
             return Problem(
                 slug="prompt-include-outside",
@@ -136,7 +146,7 @@ class SourceReader:
                 where=where,
                 fix="rename it if it belongs to the prompt",
             )
-        return None if real.is_file() else _missing_include(name, path, where)
+        return None if is_there else _missing_include(name, path, where)
 
     def _read(self, path: Path, display: str, where: Location, including: tuple[str, ...]) -> None:
         try:

@@ -122,11 +122,11 @@ def _read(path: Path) -> str:
 def _parse(text: str, path: str) -> PriceTable:
     try:
         parsed = _PriceFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise _price_error(path, f"the price file is no valid TOML: {error}") from error
     except ValidationError as error:
         found = tuple(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise _price_error(path, "the price file has entries that are no prices", found) from error
+    except (ValueError, RecursionError) as error:  # no TOML, a number of 5,000 digits, a thousand brackets
+        raise _price_error(path, f"the price file is no valid TOML: {error}") from error
     return PriceTable(prices=parsed.models, as_of=parsed.as_of)
 
 

@@ -25,6 +25,7 @@ FORMAT_VERSION = 1
 # 1: a header line, then one line for each case and arm, sorted by case and arm. `drift` in the header may be missing.
 
 SUFFIX = ".baseline.jsonl"
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # what a line of another shape leads to
 _CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( |$)")
 
 Outputs = Mapping[tuple[str, str], Sequence[str | None]]
@@ -184,7 +185,7 @@ class _Reader:
         try:
             self._arms = tuple(_arm(arm) for arm in header["arms"])
             self._metrics = tuple(_metric(metric) for metric in header["metrics"])
-        except (KeyError, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise _broken(path, 1, f"the header's arms or metrics cannot be read ({error})") from error
         self._cases: dict[str, ScoredCase] = {}
         self._scores: dict[str, dict[str, dict[str, list[float | None]]]] = {
@@ -198,7 +199,7 @@ class _Reader:
         for number, row in rows:
             try:
                 self._add(row)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except _UNREADABLE as error:
                 raise _broken(self._path, number, f"the line cannot be read ({error})") from error
         try:
             return BaselineFile(
@@ -207,7 +208,7 @@ class _Reader:
                 outputs=self._outputs,
                 drifts=tuple(_drifts(self._header.get("drift", ()))),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise _broken(self._path, 1, f"the header cannot be read ({error})") from error
 
     def _add(self, row: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ def read_calibrations(path: Path, display: str) -> tuple[Calibration, ...]:
         document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return ()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(display, f"it cannot be read: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("retest_calibration"), int):
         raise _unreadable(display, "it is no calibration file")
@@ -48,7 +48,7 @@ def read_calibrations(path: Path, display: str) -> tuple[Calibration, ...]:
         raise _unreadable(display, f"its format {document['retest_calibration']} is newer than this retest")
     try:
         return tuple(_calibration(entry) for entry in document["calibrations"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _unreadable(display, f"an entry is damaged: {type(error).__name__} {error}") from None
 
 

@@ -184,7 +184,7 @@ def _rows(data: bytes, display: str) -> Iterator[tuple[int, Row]]:
 def _read_line(line: str, where: Location) -> Row:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
         raise UsageError(_problem("the file is no JSONL: the line is no JSON object", where, "name another: --to FILE"))

@@ -143,7 +143,7 @@ def _jsonl_rows(text: str, display: str) -> Iterator[FileRow]:
             continue
         try:
             values = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _unreadable(f"the line is no JSON: {error}", where, "each line is one object") from None
         if not isinstance(values, dict):
             raise _unreadable("the line is no JSON object", where, "each line is one object")
@@ -234,7 +234,7 @@ def _split_tags(cell: str) -> list[str]:
     if cell.startswith("["):
         try:
             tags = json.loads(cell)
-        except ValueError:
+        except (ValueError, RecursionError):
             tags = None
         if isinstance(tags, list):
             return [str(tag) for tag in tags]

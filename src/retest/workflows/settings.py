@@ -82,6 +82,8 @@ SETTINGS = (
     Setting(name="patience_s", default=600.0, parse=_amount, summary="seconds a call may be held up by rate limits"),
     Setting(name="grace_s", default=10.0, parse=_amount, summary="seconds that calls in flight have after Ctrl-C"),
     Setting(name="max_cost_usd", default=None, parse=_optional_amount, summary="budget of one run in US dollars"),
+    Setting(name="batch_poll_s", default=30.0, parse=_amount, summary="seconds between looks at a batch, or more"),
+    Setting(name="batch_attempts", default=3, parse=_positive_int, summary="batches that one call may be in"),
     Setting(name="lease_s", default=60.0, parse=_amount, summary="seconds after which a dead process's claims lapse"),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -200,7 +202,7 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # TOML's and Unicode's errors are ValueErrors
         raise SettingsError(
             Problem(
                 slug="settings-file",
