@@ -59,6 +59,7 @@ PANELS: Mapping[str, Mapping[str, str]] = {
         "verify": "Check that the store is whole: the file, every text, every reference, every score. Exit 1 where "
         "something is not.",
         "doctor": "Say what is configured (and where), installed and reachable. No key is shown, nothing is sent.",
+        "batch": "Batches that were handed to a provider with --batch: what is out, its answers, its end.",
         "store": "The store as a whole: copy it to another place or database.",
     },
 }

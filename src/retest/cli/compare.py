@@ -25,6 +25,7 @@ def command(
     offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
+    batch: opt.Batch = False,
     until_decided: opt.UntilDecided = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; call nothing.")] = False,
     untrusted: opt.Untrusted = None,
@@ -65,6 +66,7 @@ def command(
         offline=offline,
         max_cost_usd=max_cost,
         max_calls=max_calls,
+        batch=batch,
         until_decided=UntilDecided(rule="every_verdict") if until_decided else None,
         dry_run=dry_run,
     )

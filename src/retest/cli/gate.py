@@ -28,6 +28,7 @@ def command(
     offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
+    batch: opt.Batch = False,
     until_decided: opt.UntilDecided = False,
     recheck: opt.Recheck = False,
     report: Annotated[
@@ -86,6 +87,7 @@ def command(
             offline=offline,
             max_cost_usd=max_cost,
             max_calls=max_calls,
+            batch=batch,
             until_decided=opt.decide_wish(until_decided=until_decided, recheck=recheck, in_step=fresh_baseline),
         ),
     )

@@ -35,6 +35,10 @@ Recheck = Annotated[
     bool,
     typer.Option("--recheck", help="Sample cases that seem to have got worse again, with the calls that were saved."),
 ]
+Batch = Annotated[
+    bool,
+    typer.Option("--batch", help="By the provider's batch API: half the price, answers within a day; resumable."),
+]
 Untrusted = Annotated[
     bool | None,
     typer.Option(

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Self
 
 from retest.cli.console import stderr
 from retest.domain.sample import Response
+from retest.report.batches import batch_line, waiting_line
 from retest.report.escape import one_line
 from retest.report.numbers import format_cost, format_count, format_duration, plural
-from retest.runner.events import CallRetried, Event, PlanReady, SamplesDone, Stopping, WaitingForOthers
+from retest.runner.events import (
+    BatchNews,
+    CallRetried,
+    Event,
+    PlanReady,
+    SamplesDone,
+    Stopping,
+    WaitingForBatch,
+    WaitingForOthers,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -91,6 +101,10 @@ class RunProgress:
                 self._say_stopping(event)
             case WaitingForOthers():
                 self._say(f"waiting for {plural(event.keys, 'call')} that another process is making")
+            case BatchNews() if not self._quiet:
+                self._say(batch_line(event.what, event.batch, event.errors))
+            case WaitingForBatch():
+                self._say(waiting_line(event.batch, event.calls))
 
     def _show_plan(self, plan: PlanReady) -> None:
         self._counters.planned += plan.planned  # runs that take place at the same time each have a plan
@@ -149,7 +163,10 @@ def plan_lines(plan: PlanReady) -> list[str]:
     arms = plural(len(plan.arms), "arm")
     size = f"{plural(plan.cases, 'case')} x {plural(plan.samples, 'sample')} x {arms}"
     lines = [f"{plan.suite}: {size} = {plural(plan.planned, 'sample')}"]
-    spending = f"  {format_count(plan.in_ledger)} in the ledger, {plural(plan.calls_to_make, 'call')} to make"
+    spending = f"  {format_count(plan.in_ledger)} in the ledger, "
+    spending += f"{format_count(plan.in_batches)} out in batches, " if plan.in_batches else ""
+    spending += f"{plural(plan.calls_to_make, 'call')} to make"
+    spending += " by batch, half price" if plan.by_batch and plan.calls_to_make else ""
     if plan.calls_to_make and plan.estimated_tokens:
         cost = "" if plan.estimated_cost_usd == 0 else f", cost {_about(plan.estimated_cost_usd)}"
         spending += f"; at most about {format_count(plan.estimated_tokens)} tokens{cost}"

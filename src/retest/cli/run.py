@@ -21,6 +21,7 @@ def command(
     offline: Annotated[bool, typer.Option("--offline", help="Only what is recorded: no call is made.")] = False,
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="Budget per suite in USD.")] = None,
     max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="Budget per suite in calls.")] = None,
+    batch: opt.Batch = False,
     until_decided: opt.UntilDecided = False,
     recheck: opt.Recheck = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; call nothing.")] = False,
@@ -50,6 +51,8 @@ def command(
 
         retest run --until-decided                   no more calls than the verdict against the baseline takes
 
+        retest run --batch                           half the price, within a day; Ctrl-C and come back for free
+
         retest run --max-cost 2.00 --json            for scripts
     """
     from retest.cli.config import Trust, open_workspace
@@ -64,6 +67,7 @@ def command(
         offline=offline,
         max_cost_usd=max_cost,
         max_calls=max_calls,
+        batch=batch,
         metadata=opt.parse_pairs(meta or [], "--meta"),
         tags=tuple(run_tag or ()),
         dry_run=dry_run,

@@ -14,6 +14,7 @@ from retest.domain.run import Run
 from retest.domain.suite import Suite
 from retest.domain.summary import RunSummary
 from retest.errors import ExitCode, Problem, RetestError, SuiteError, worst_exit_code
+from retest.report.batches import left_line
 from retest.report.json_report import plan_document, problem_document, run_document
 from retest.report.numbers import format_share, plural
 from retest.runner.stopping import StopSignal
@@ -137,8 +138,9 @@ def _too_many_errors(outcome: RunOutcome, run: Run, summary: RunSummary) -> Prob
 
 def _say_why_it_stopped(outcome: RunOutcome, run: Run) -> None:
     slug, what = _STOPPED[outcome.stop_reason or "interrupt"]
-    details = () if outcome.stop_reason == "interrupt" else (outcome.stop_message,)
+    details = [] if outcome.stop_reason == "interrupt" else [outcome.stop_message]
     kept = f"{run.counts.samples - run.counts.errors:,} of {run.planned:,} samples have an answer, which is stored"
+    details += [left_line(batch) for batch in outcome.batches]
     fix = f"resume with: {outcome.command}"
     if "--max-cost" in outcome.command and outcome.stop_reason == "budget":
         fix += ", with a higher --max-cost: what is spent counts against it"
@@ -152,6 +154,7 @@ _STOPPED = {
     "failing": ("run-failing", "the endpoint keeps failing"),
     "judge": ("run-judge", "a judge gives no verdicts: nothing was judged by it, so nothing passed or failed"),
     "budget": ("run-budget", "the budget ended the run"),
+    "batch": ("run-batch", "a batch gave no more answers"),
 }
 
 

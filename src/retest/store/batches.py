@@ -183,7 +183,7 @@ class StoredBatches:
         return is_alive(self._database, connection, poller, self._observer)
 
     def _record(self, connection: sa.Connection, batch: Batch, entries: Sequence[LedgerEntry]) -> frozenset[str]:
-        wanted = {entry.key: entry for entry in entries}
+        wanted = {entry.key: entry for entry in reversed(entries)}  # the first under a key counts
         out = frozenset(key for key, number in _held(connection, list(wanted)).items() if number == batch.number)
         now_us = int(self._database.now_s(connection) * 1_000_000)
         insert_responses(self._database, connection, [wanted[key] for key in out], now_us, batch.run_id)

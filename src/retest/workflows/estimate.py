@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -20,6 +21,14 @@ _ASSUMED_OUTPUT_TOKENS = 256  # where the prompt sets no max_tokens
 _LATIN_CHARACTERS_PER_TOKEN = 4  # about right for English in today's tokenisers; one CJK character is about one token
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanBatches:
+    """Finds the numbers of the batches that calls are in, by key; `by_batch`: the plan's calls cost what those do."""
+
+    find: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
+    by_batch: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class ArmEstimate:
     """One arm: calls to make and the tokens they would take."""
@@ -31,11 +40,12 @@ class ArmEstimate:
 
 @dataclass(slots=True, kw_only=True)
 class PlanEstimate:
-    """What a plan holds. `cost_usd` is None as soon as one arm's price is unknown."""
+    """What a plan holds. `cost_usd` is None as soon as one arm's price is unknown; what is out in batches is paid."""
 
     cases: int = 0
     planned: int = 0
     in_ledger: int = 0
+    in_batches: Counter[int] = field(default_factory=Counter)  # calls that are out, by the number of their batch
     arms: list[ArmEstimate] = field(default_factory=list)
     cost_usd: float | None = None
     call_usd: float = 0.0
@@ -48,7 +58,13 @@ class PlanEstimate:
 
 
 async def estimate_plan(
-    plan: RunPlan, ledger: Ledger, prices: PriceTable, paid: Sequence[bool], *, stop: StopSignal
+    plan: RunPlan,
+    ledger: Ledger,
+    prices: PriceTable,
+    paid: Sequence[bool],
+    *,
+    stop: StopSignal,
+    batches: PlanBatches | None = None,
 ) -> PlanEstimate:
     """Walk the plan once without calling anything.
 
@@ -58,6 +74,7 @@ async def estimate_plan(
         prices: for the cost.
         paid: per arm, whether its calls cost money; a recording's do not.
         stop: ends the walk, for nothing is lost yet.
+        batches: which calls are out in them, and whether the others go into them.
 
     Raises:
         KeyboardInterrupt: stopped.
@@ -70,21 +87,30 @@ async def estimate_plan(
         known = await ledger.known([call.key for call in chunk])
         if stop.is_set:
             raise KeyboardInterrupt
-        _count(estimate, plan, chunk, known)
+        missing = [call.key for call in chunk if call.key not in known]
+        out = await batches.find(missing) if batches is not None and missing else {}
+        estimate.in_batches.update(out.values())
+        _count(estimate, plan, chunk, known, out.keys())
         if plan.selection.ids:
             seen.update(call.case.case_id for call in chunk)
     _refuse_empty(plan, estimate, seen)
-    _price(estimate, plan.arms, prices, paid)
+    _price(estimate, plan.arms, prices, paid, by_batch=batches is not None and batches.by_batch)
     return estimate
 
 
-def _count(estimate: PlanEstimate, plan: RunPlan, chunk: Sequence[PlannedCall], known: frozenset[str]) -> None:
+def _count(
+    estimate: PlanEstimate,
+    plan: RunPlan,
+    chunk: Sequence[PlannedCall],
+    known: frozenset[str],
+    out: Collection[str],
+) -> None:
     estimate.planned += len(chunk)
     estimate.in_ledger += len(known)
     estimate.cases = chunk[-1].case_index + 1
     tokens: dict[str, int] = {}  # the samples of a case share their messages
     for call in chunk:
-        if call.key not in known:
+        if call.key not in known and call.key not in out:
             arm = estimate.arms[call.arm_index]
             if call.messages_hash not in tokens:
                 tokens[call.messages_hash] = count_tokens(call.messages)
@@ -130,13 +156,15 @@ def _refuse_empty(plan: RunPlan, estimate: PlanEstimate, seen: set[str]) -> None
         )
 
 
-def _price(estimate: PlanEstimate, arms: Sequence[Arm], prices: PriceTable, paid: Sequence[bool]) -> None:
+def _price(
+    estimate: PlanEstimate, arms: Sequence[Arm], prices: PriceTable, paid: Sequence[bool], *, by_batch: bool
+) -> None:
     total = 0.0
     for arm, counted, costs in zip(arms, estimate.arms, paid, strict=True):
         if not costs:
             continue
         price = target_price(arm.target.options, arm.model, prices)
-        cost = None if price is None else _cost(price, counted)
+        cost = None if price is None else _cost(price.by_batch() if by_batch else price, counted)
         if cost is None:
             estimate.unpriced_arms.append(arm.name)
         else:

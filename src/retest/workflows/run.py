@@ -8,16 +8,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from retest.domain.batch import Batch
 from retest.domain.json_value import JsonValue
 from retest.domain.pairwise import PairwiseResult
 from retest.domain.run import Run, RunStatus
 from retest.domain.sequential import SequentialDecision, UntilDecided
 from retest.domain.suite import Suite
 from retest.domain.summary import RunSummary
-from retest.errors import ExitCode, Problem, UsageError
+from retest.errors import ExitCode
 from retest.metrics.base import Metric
 from retest.runner.events import Listener, PlanReady, ignore_events
 from retest.runner.execute import Backends, Execution, ExecutionOptions
+from retest.runner.fetched import Fetched
 from retest.runner.pacing import RetryPolicy
 from retest.runner.plan import CaseSelection, RunPlan
 from retest.runner.redact import Redactor
@@ -25,11 +27,13 @@ from retest.runner.score import Scorer
 from retest.runner.stopping import Budget, Limits, StopSignal
 from retest.store.base import Ledger
 from retest.targets.base import Target
+from retest.targets.batching import Batcher
 from retest.targets.credentials import Scrubber, environment_secrets
 from retest.targets.prices import PriceTable
 from retest.targets.registry import TargetContext, open_target, providers
+from retest.workflows.batch import batch_stage, check_batch_wish, check_calls_in_batches, open_batchers
 from retest.workflows.check import build_metrics
-from retest.workflows.estimate import PlanEstimate, estimate_plan
+from retest.workflows.estimate import PlanBatches, PlanEstimate, estimate_plan
 from retest.workflows.judge_estimate import estimate_judging
 from retest.workflows.judges import (
     OpenJudges,
@@ -39,6 +43,7 @@ from retest.workflows.judges import (
     open_judges,
     unpriced_judges,
 )
+from retest.workflows.plan_ready import plan_ready, refuse_unpriced
 from retest.workflows.run_counts import left_to_spend, spent_before, total_counts
 from retest.workflows.run_header import config_hash, run_arm, run_files, run_metric
 from retest.workflows.run_pairwise import judge_run_pairs
@@ -68,11 +73,15 @@ class RunOptions:
     tags: tuple[str, ...] = ()
     dry_run: bool = False
     until_decided: UntilDecided | None = None
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """A run with what it adds up to; `run` is None after a dry run. `command`, typed again, goes on where it ended."""
+    """A run with what it adds up to; `run` is None after a dry run. `command`, typed again, goes on where it ended.
+
+    `batches` are those that go on at the provider.
+    """
 
     suite: Suite
     plan: PlanReady
@@ -82,6 +91,7 @@ class RunOutcome:
     stop_reason: str | None = None
     stop_message: str = ""
     command: str = ""
+    batches: tuple[Batch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +107,7 @@ class PreparedRun:
     ledger: Ledger
     unfinished: Run | None = None
     spent_usd: float = 0.0  # by processes that worked on this run before
+    batchers: Mapping[int, Batcher] = field(default_factory=dict)  # by the target's id; none where calls are direct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +150,10 @@ class SuiteRun:
         Raises:
             RetestError: whatever is wrong before the first call.
         """
+        check_batch_wish(self._options)
         prices = self._workspace.prices()
         targets = await self._open_targets(stack, prices)
+        batchers = open_batchers(self._suite.arms, targets, stack) if self._options.batch else {}
         metrics = build_metrics(self._suite)
         stack.callback(_close_all, metrics)
         judges = await open_judges(asked_judges(self._suite.metrics), self._workspace, stack)
@@ -149,12 +162,13 @@ class SuiteRun:
         lease_s = float(self._workspace.settings["lease_s"])
         run_id = unfinished.run_id if unfinished else self._workspace.new_run_id()
         ledger = store.ledger(run_id, lease_s=lease_s)
-        estimate = await estimate_plan(plan, ledger, prices, self._paid(), stop=stop)
+        batches = PlanBatches(find=store.batches.find, by_batch=self._options.batch)
+        estimate = await estimate_plan(plan, ledger, prices, self._paid(), stop=stop, batches=batches)
         judging = estimate_judging(metrics, estimate, prices)
         estimate.call_usd = max(estimate.call_usd, judging.call_usd)
-        self._refuse_unpriced(estimate.unpriced_arms + unpriced_judges(judges.specs, prices))
-        ready = self._ready(run_id, plan, estimate, resumed=unfinished is not None)
-        ready = replace(ready, judge_calls=judging.calls, judge_tokens=judging.tokens, judge_cost_usd=judging.cost_usd)
+        refuse_unpriced(self._max_cost_usd, estimate.unpriced_arms + unpriced_judges(judges.specs, prices))
+        resumed = unfinished is not None
+        ready = plan_ready(run_id, plan, estimate, judging, resumed=resumed, by_batch=self._options.batch)
         self._tell(ready)
         return PreparedRun(
             plan=plan,
@@ -165,6 +179,7 @@ class SuiteRun:
             judges=judges,
             ledger=ledger,
             unfinished=unfinished,
+            batchers=batchers,
             spent_usd=0.0 if self._max_cost_usd is None else spent_before(store, unfinished),
         )
 
@@ -186,8 +201,11 @@ class SuiteRun:
         ready, plan, metrics = prepared.ready, prepared.plan, prepared.metrics
         if self._options.dry_run:
             return RunOutcome(suite=self._suite, plan=ready, exit_code=ExitCode.PASSED)
+        if not (self._options.batch or self._options.offline):
+            await check_calls_in_batches(prepared.estimate.in_batches, store, self._workspace, self._tell)
         run = prepared.unfinished or self._header(ready.run_id, plan, metrics, planned=ready.planned)
         options = self._execution_options(prepared, share)
+        stage = batch_stage(prepared, (store, self._workspace, self._tell, stop), options)
         callers = prepared.judges.callers(
             judging_context(
                 prepared.ledger,
@@ -207,10 +225,11 @@ class SuiteRun:
         recheck = self._options.until_decided is not None and self._options.until_decided.recheck
         plan = executed_plan(plan, recheck=recheck)
         execution = Execution(plan, backends, options, self._tell, stop)
-        watched = Watched(plan=plan, watch=watch, ledger=prepared.ledger, recheck=recheck)
+        watched = Watched(plan=plan, watch=watch, ledger=prepared.ledger, recheck=recheck, stage=stage)
         decision = await execute_plan(execution, store, (run, prepared.unfinished), watched)
         pairwise = await judge_run_pairs(store, run, metrics, callers, stop, grace_s=options.grace_s)
-        return await asyncio.to_thread(self._close, store, run, prepared, execution, (pairwise, decision))
+        outcome = await asyncio.to_thread(self._close, store, run, prepared, execution, (pairwise, decision))
+        return outcome if stage is None else replace(outcome, batches=stage.out)
 
     # -- before ----------------------------------------------------------------------------------------------------
 
@@ -266,36 +285,11 @@ class SuiteRun:
         known = providers()
         return [known[arm.target.provider].info.paid for arm in self._suite.arms]
 
-    def _refuse_unpriced(self, unpriced: Sequence[str]) -> None:
-        if self._max_cost_usd is not None and unpriced:
-            raise UsageError(
-                Problem(
-                    slug="budget-without-price",
-                    message=f"a cost limit is set, but the price of {', '.join(unpriced)} is unknown",
-                    fix="add the model to a price file (setting 'prices'), or limit the calls with --max-calls",
-                )
-            )
-
     @property
     def _max_cost_usd(self) -> float | None:
         given = self._options.max_cost_usd
         setting: float | None = self._workspace.settings["max_cost_usd"]
         return setting if given is None else given
-
-    def _ready(self, run_id: str, plan: RunPlan, estimate: PlanEstimate, *, resumed: bool) -> PlanReady:
-        return PlanReady(
-            run_id=run_id,
-            suite=self._suite.name,
-            cases=estimate.cases,
-            samples=self._samples,
-            arms=tuple(arm.name for arm in self._suite.arms),
-            planned=estimate.planned,
-            in_ledger=estimate.in_ledger,
-            estimated_tokens=estimate.tokens,
-            estimated_cost_usd=estimate.cost_usd,
-            resumed=resumed,
-            draw=plan.draw,
-        )
 
     def _header(self, run_id: str, plan: RunPlan, metrics: Mapping[str, Metric[Any]], *, planned: int) -> Run:
         suite = self._suite
@@ -333,6 +327,7 @@ class SuiteRun:
             budget=share.budget if share else Budget(limits),  # targets and judges draw on the same
             retry=RetryPolicy(attempts=int(settings["attempts"]), patience_s=float(settings["patience_s"])),
             offline_arms=frozenset(offline) if self._options.offline else frozenset(),
+            fetched=Fetched() if prepared.batchers else None,
             grace_s=float(settings["grace_s"]),
         )
 

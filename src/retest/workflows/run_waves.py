@@ -14,6 +14,7 @@ from retest.domain.sequential import RECHECK_SAMPLES, SequentialDecision
 from retest.errors import IncompleteError, StoreError
 from retest.runner.execute import Execution
 from retest.runner.plan import RunPlan
+from retest.runner.stopping import StopSignal
 from retest.runner.waves import Watcher, Wave, take_waves
 from retest.store.base import Ledger
 from retest.workflows.run_counts import total_counts
@@ -40,14 +41,30 @@ class RunWatch(Watcher, Protocol):
         ...
 
 
+class Stage(Protocol):
+    """Fetches answers beforehand."""
+
+    async def fetch(self) -> None:
+        """Fetch what can be had."""
+        ...
+
+    def pass_on(self, stop: StopSignal) -> None:
+        """Stop the run where not all could be had."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A plan on its way, who looks at it, and whether suspected cases are sampled again."""
+    """A plan on its way, who looks at it, and whether suspected cases are sampled again.
+
+    A `stage` fetches answers before the execution.
+    """
 
     plan: RunPlan
     watch: RunWatch | None
     ledger: Ledger
     recheck: bool = False
+    stage: Stage | None = None
 
 
 def executed_plan(plan: RunPlan, *, recheck: bool) -> RunPlan:
@@ -75,7 +92,11 @@ async def execute_plan(
     try:
         if watched.watch is not None:
             return await _in_waves(execution, watched, watched.watch)
+        if watched.stage is not None:
+            await watched.stage.fetch()
         await execution.run()
+        if watched.stage is not None:
+            watched.stage.pass_on(execution.stop)
     except BaseException as error:
         # Whatever happened, what is stored stays, and the same command resumes it.
         with suppress(Exception):

@@ -1,0 +1,161 @@
+"""`--batch`: what a run may ask for by batch, and what it does with calls that are out in batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from retest.domain.batch import Batch
+from retest.domain.suite import Arm
+from retest.errors import IncompleteError, Problem, UsageError
+from retest.runner.events import WaitingForBatch
+from retest.runner.stopping import Budget
+from retest.targets.base import Target
+from retest.targets.batching import Batcher, open_batcher
+
+if TYPE_CHECKING:
+    from retest.runner.events import Listener
+    from retest.runner.execute import ExecutionOptions
+    from retest.runner.stopping import StopSignal
+    from retest.store.database import Store  # loads SQLAlchemy
+    from retest.workflows.batch_stage import BatchStage
+    from retest.workflows.run import PreparedRun, RunOptions
+    from retest.workflows.workspace import Workspace
+
+_SETTLING_LOOKS = 2  # intervals within which a batch that was just created shows in the provider's list
+
+
+def check_batch_wish(options: RunOptions) -> None:
+    """Refuse what cannot go together with batches.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if not options.batch:
+        return
+    if options.until_decided is not None:
+        why = "looks at answers as they come, wave after wave; a batch takes up to a day for each"
+        raise UsageError(
+            Problem(
+                slug="batch-until-decided",
+                message=f"--until-decided {why}",
+                fix="leave one of the two out: --batch halves the price, --until-decided the number of calls",
+            )
+        )
+    if options.offline:
+        raise UsageError(
+            Problem(slug="batch-offline", message="--offline forbids calls, and --batch makes them", fix="choose one")
+        )
+
+
+def open_batchers(arms: Sequence[Arm], targets: Sequence[Target], stack: AsyncExitStack) -> dict[int, Batcher]:
+    """Return what sends each target's calls in batches, by the target's id; closed with the stack.
+
+    Raises:
+        UsageError: a target takes none.
+    """
+    batchers: dict[int, Batcher] = {}
+    unable: dict[str, Arm] = {}
+    for arm, target in zip(arms, targets, strict=True):
+        if id(target) in batchers:
+            continue
+        batcher = open_batcher(target)
+        if batcher is None:
+            unable.setdefault(arm.target.name, arm)
+        else:
+            stack.push_async_callback(batcher.aclose)
+            batchers[id(target)] = batcher
+    if unable:
+        raise UsageError(*(_unable(arm) for arm in unable.values()))
+    return batchers
+
+
+def _unable(arm: Arm) -> Problem:
+    kind = f"provider {arm.target.provider}"
+    api = arm.target.options.get("api")
+    return Problem(
+        slug="batch-unsupported",
+        message=f"target {arm.target.name} takes no batches ({kind}{f', api {api}' if api else ''})",
+        where=arm.target.where,
+        details=("--batch is for targets of the providers openai and azure_openai, by api chat or responses",),
+        fix="run without --batch, or set another target: --set target.provider=openai",
+    )
+
+
+async def check_calls_in_batches(out: Counter[int], store: Store, workspace: Workspace, listener: Listener) -> None:
+    """See to the batches that hold calls of a run without `--batch`; what is overdue is no more out.
+
+    Where a live process looks after one, the run will wait for its answers, and says so.
+
+    Args:
+        out: calls, by the number of their batch.
+        store: with the batches.
+        workspace: of the run.
+        listener: is told.
+
+    Raises:
+        IncompleteError: nobody looks after one: waiting might take for ever, and calling would pay twice.
+    """
+    from retest.store.ledger import BATCH_MARGIN_S
+
+    now = workspace.clock() - timedelta(seconds=BATCH_MARGIN_S)
+    batches = [await store.batches.load(number) for number in sorted(out)]
+    alive = [batch for batch in batches if batch.expires_at > now]
+    left = [batch for batch in alive if not await store.batches.is_looked_after(batch.number)]
+    if left:
+        raise IncompleteError(_outstanding(left, sum(out[batch.number] for batch in left), workspace))
+    for batch in alive:
+        listener(WaitingForBatch(batch=batch, calls=out[batch.number]))
+
+
+def _outstanding(batches: Sequence[Batch], calls: int, workspace: Workspace) -> Problem:
+    names = ", ".join(batch.name for batch in batches[:3])
+    until = max(batch.expires_at for batch in batches)
+    return Problem(
+        slug="batch-outstanding",
+        message=f"{calls:,} calls of this run are out in a batch ({names}): made here, they would be paid for twice",
+        details=(f"the provider has until {until:%Y-%m-%d %H:%M} UTC for them",),
+        fix=f"take the answers: {workspace.command} --batch; or give the batch up: retest batch cancel {names}",
+    )
+
+
+def batch_stage(
+    prepared: PreparedRun, surroundings: tuple[Store, Workspace, Listener, StopSignal], execution: ExecutionOptions
+) -> BatchStage | None:
+    """Return what fetches a prepared run's answers by batch; None where calls are direct.
+
+    Args:
+        prepared: up to its first call.
+        surroundings: the store, the workspace, who is told and who stops.
+        execution: that follows, with its budget, and with what is to be filled.
+    """
+    if execution.fetched is None:
+        return None
+    from retest.store.ledger import StoredLedger
+    from retest.workflows.batch_orders import Desk
+    from retest.workflows.batch_stage import BatchOptions, BatchStage
+
+    store, workspace, listener, stop = surroundings
+    settings = workspace.settings
+    poll_s = float(settings["batch_poll_s"])
+    # What a run has of its store and its options, for the type checker.
+    assert isinstance(prepared.ledger, StoredLedger)  # noqa: S101 - as said
+    assert isinstance(execution.budget, Budget)  # noqa: S101 - as said
+    desk = Desk(
+        suite=prepared.ready.suite,
+        run_id=prepared.ready.run_id,
+        ledger=prepared.ledger,
+        batches=store.batches,
+        stop=stop,
+        tell=listener,
+        now=workspace.clock,
+        retry=execution.retry,
+        settle_s=_SETTLING_LOOKS * poll_s,
+        grace_s=execution.grace_s,
+    )
+    options = BatchOptions(poll_s=poll_s, attempts=int(settings["batch_attempts"]))
+    targets = (prepared.targets, prepared.batchers)
+    return BatchStage(prepared.plan, targets, desk, execution.budget, options, execution.fetched)

@@ -1,0 +1,211 @@
+"""Orders: calls that are collected into files, and handed to a provider so that none is ever paid for twice.
+
+The store knows a batch and its calls before anything is sent, the file's name before a batch of it is created, and our
+own name for the batch is in its metadata at the provider. Whoever comes after a crash looks there before creating it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO, TypeVar
+
+from retest.domain.batch import NEVER_SENT, Batch
+from retest.domain.json_value import JsonValue
+from retest.domain.sample import CallError
+from retest.runner.events import BatchNews, Listener
+from retest.runner.pacing import RetryPolicy
+from retest.runner.stopping import StopSignal
+from retest.store.batches import NewBatch, StoredBatches
+from retest.store.ledger import StoredLedger
+from retest.targets.batching import MOST_BYTES, MOST_REQUESTS, BatchCallError, Batcher, BatchState
+
+T = TypeVar("T")
+
+_UNCERTAIN = frozenset({"bad_response"})  # not to be tried again, but nobody knows what the server has done
+
+
+class StoppedError(Exception):
+    """The run was stopped in the middle of a request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What handing over and looking after batches takes.
+
+    Attributes:
+        settle_s: a batch younger than this may not be in the provider's list yet.
+        grace_s: how long a request may still take after an interrupt.
+    """
+
+    suite: str
+    run_id: str
+    ledger: StoredLedger
+    batches: StoredBatches
+    stop: StopSignal
+    tell: Listener
+    now: Callable[[], datetime]
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    settle_s: float = 60.0
+    grace_s: float = 10.0
+
+    async def ask(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Return what a request came to, tried again where that may help.
+
+        Raises:
+            BatchCallError: it failed for good.
+            StoppedError: the run was stopped first.
+        """
+        attempt, waited_s = 0, 0.0
+        rng = random.Random()  # noqa: S311 - jitter only
+        while True:
+            attempt += 1
+            try:
+                return await self._unless_stopped(work())
+            except BatchCallError as failed:
+                wait_s = self.retry.wait_before_retry(failed.error, attempt, waited_s, rng)
+                if wait_s is None:
+                    raise
+            await self.sleep(wait_s)
+            waited_s += wait_s
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            StoppedError: the run was stopped meanwhile.
+        """
+        if not await self.stop.sleep(seconds):
+            raise StoppedError
+
+    async def _unless_stopped(self, work: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self._wait_for_the_end())
+        try:
+            await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise StoppedError
+            return task.result()
+        finally:
+            stopping.cancel()
+            task.cancel()
+
+    async def _wait_for_the_end(self) -> None:
+        await self.stop.wait()
+        await self.stop.wait_for_hurry(self.grace_s)
+
+
+class Order:
+    """Calls for one model of one target, in a file that has no name and is gone when it is closed."""
+
+    def __init__(self, batcher: Batcher, model: str | None, identity: Mapping[str, JsonValue], most: int) -> None:
+        self.batcher = batcher
+        self.model = model
+        self.identity = identity
+        self.keys: list[str] = []
+        self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the order
+        self._most = min(most, MOST_REQUESTS)
+        self._bytes = 0
+
+    def has_room(self, line: bytes) -> bool:
+        """Return whether one more call fits what a provider takes in one file."""
+        return len(self.keys) < self._most and self._bytes + len(line) <= MOST_BYTES
+
+    def add(self, key: str, line: bytes) -> None:
+        """Add a call."""
+        self.keys.append(key)
+        self.file.write(line)
+        self._bytes += len(line)
+
+    def close(self) -> None:
+        """Throw the file away."""
+        self.file.close()
+
+
+async def hand_over(desk: Desk, order: Order) -> Batch:
+    """Note an order in the store, upload it and start its batch; return it as it then is.
+
+    Raises:
+        BatchCallError: the provider refused it: nothing is out, and its calls are free again. Or what became of it is
+            not known: then it stays noted.
+        StoppedError: the run was stopped; what is noted is gone on with by the next process.
+    """
+    token = f"retest-{secrets.token_hex(8)}"
+    new = NewBatch(
+        token=token,
+        run_id=desk.run_id,
+        suite=desk.suite,
+        place=order.batcher.place,
+        endpoint=order.batcher.endpoint,
+        model=order.model,
+        identity=order.identity,
+    )
+    batch = await desk.batches.hold(new, order.keys, desk.ledger)
+    try:
+        file_id = await desk.ask(lambda: order.batcher.upload(order.file, f"{token}.jsonl"))
+    except (BatchCallError, StoppedError) as failed:
+        await desk.batches.end(batch, status=NEVER_SENT, note=str(failed) or "interrupted")
+        raise
+    batch = await desk.batches.update(batch, file_id=file_id)
+    return await start(desk, order.batcher, batch, is_new=True)
+
+
+async def start(desk: Desk, batcher: Batcher, batch: Batch, *, is_new: bool) -> Batch:
+    """Start the batch of an uploaded file, unless it has been started already; return it as it then is.
+
+    Args:
+        desk: of the run.
+        batcher: of its target.
+        batch: noted, with a file.
+        is_new: nobody has tried yet; else it is looked for first.
+
+    Raises:
+        BatchCallError: as for `hand_over`.
+        StoppedError: as there.
+    """
+    age_s = (desk.now() - batch.created_at).total_seconds()
+    wait_s = None if is_new else min(desk.settle_s, max(0.0, desk.settle_s - age_s))
+
+    async def once() -> tuple[BatchState, bool]:
+        nonlocal wait_s
+        if wait_s is not None:
+            await desk.sleep(wait_s)
+            found = await batcher.find(batch.token, batch.file_id or "", batch.created_at)
+            if found is not None:
+                return found, True
+        try:
+            return await batcher.create(batch.file_id or "", batch.token), False
+        except BatchCallError as failed:
+            if failed.error.kind != "rate_limit":  # whether it was created after all shows in the list, a little later
+                wait_s = desk.settle_s
+            raise
+
+    try:
+        state, was_found = await desk.ask(once)
+    except BatchCallError as failed:
+        if _is_refusal(failed.error):
+            await desk.batches.end(batch, status=NEVER_SENT, note=failed.error.message)
+        raise
+    batch = await desk.batches.update(batch, batch_id=state.batch_id, **known_of(batch, state))
+    desk.tell(BatchNews(what="found" if was_found else "sent", batch=batch))
+    return batch
+
+
+def known_of(batch: Batch, state: BatchState) -> dict[str, object]:
+    """Return what a provider's description changes of a batch."""
+    return {
+        "status": state.status,
+        "answered": state.answered,
+        "failed": state.failed,
+        "expires_at": state.expires_at or batch.expires_at,
+    }
+
+
+def _is_refusal(error: CallError) -> bool:
+    """Return whether a request has certainly done nothing."""
+    return not error.retryable and error.kind not in _UNCERTAIN

@@ -1,0 +1,126 @@
+"""Takes the results of a batch that is over: answers into the ledger, errors to whoever asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from retest.domain.batch import Batch
+from retest.domain.case import Case
+from retest.domain.sample import CallError, CallOutcome, Response
+from retest.runner.plan import PlannedCall
+from retest.runner.redact import Redactor
+from retest.store.base import LedgerEntry
+from retest.targets.batching import Batcher, BatchState
+from retest.workflows.batch_orders import Desk
+
+_PORTION = 400  # answers made durable in one transaction, at most
+
+
+class Cover:
+    """Takes out of outcomes what must never be stored, by key; where rules ask for a call's case, it must be known."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._cases: dict[str, Case] = {}
+
+    def learn(self, calls: Iterable[PlannedCall]) -> None:
+        """Note the cases of calls, if any rule asks for them."""
+        if self._redactor.rules:
+            self._cases.update((call.key, call.case) for call in calls)
+
+    def outcome(self, key: str, outcome: CallOutcome) -> CallOutcome | None:
+        """Return an outcome as it may be stored; None where that depends on a case that is not known."""
+        if key in self._cases:
+            return self._redactor.outcome(outcome, self._cases[key])
+        if self._redactor.rules:
+            return None
+        if isinstance(outcome, CallError):
+            return replace(outcome, message=self._redactor.scrubber.scrub(outcome.message))
+        return outcome
+
+
+@dataclass(slots=True)
+class Taken:
+    """What came of a batch: answers that were recorded now, errors by key, and calls that nobody here may read."""
+
+    answers: dict[str, float | None] = field(default_factory=dict)  # key -> cost
+    errors: dict[str, CallError] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+
+
+async def take_results(desk: Desk, batcher: Batcher, batch: Batch, state: BatchState, cover: Cover) -> Taken:
+    """Record the answers of a batch that is over and close it; its calls without an answer are free again.
+
+    Interrupted, it is repeated: what is recorded stays.
+
+    Args:
+        desk: of the run.
+        batcher: of the batch's target.
+        batch: over.
+        state: how it ended.
+        cover: what it does not know the case of stays in the batch, for a run that does.
+
+    Raises:
+        BatchCallError: the results cannot be had.
+        StoppedError: the run was stopped first.
+    """
+    taken = Taken()
+    for file_id in (state.output_file_id, state.error_file_id):
+        if file_id is not None:
+            reader = _Reader(desk, batcher, batch, cover, taken)
+            await desk.ask(lambda reader=reader, file_id=file_id: reader.read(file_id))  # type: ignore[misc] # its own
+    out = await desk.batches.keys(batch.number)
+    why = f"the batch ended ({state.status}) without an answer to this call"
+    silent = CallError(kind="bad_response", message=why, retryable=True)
+    taken.errors = {key: taken.errors.get(key, silent) for key in out - taken.left}
+    taken.left &= out
+    if taken.left:
+        await desk.batches.let_go(batch.number, sorted(taken.errors))
+    else:
+        await desk.batches.end(batch)
+    return taken
+
+
+class _Reader:
+    """Reads files of results; a file that breaks off is read again from its beginning."""
+
+    def __init__(self, desk: Desk, batcher: Batcher, batch: Batch, cover: Cover, taken: Taken) -> None:
+        self._desk = desk
+        self._batcher = batcher
+        self._batch = batch
+        self._cover = cover
+        self._taken = taken
+
+    async def read(self, file_id: str) -> None:
+        portion: list[LedgerEntry] = []
+        async for line in self._batcher.lines(file_id):
+            found = self._batcher.outcome(line, self._batch.model, self._batch.name)
+            if found is None:
+                continue
+            entry = self._sort(*found)
+            if entry is not None:
+                portion.append(entry)
+            if len(portion) >= _PORTION:
+                await self._record(portion)
+                portion = []
+        await self._record(portion)
+
+    def _sort(self, key: str, outcome: CallOutcome) -> LedgerEntry | None:
+        """Return what goes into the ledger; note all else."""
+        kept = self._cover.outcome(key, outcome)
+        if isinstance(kept, Response):
+            return LedgerEntry(key=key, response=kept)
+        if kept is None:
+            self._taken.left.add(key)
+        else:
+            self._taken.errors[key] = kept
+        return None
+
+    async def _record(self, portion: list[LedgerEntry]) -> None:
+        if not portion:
+            return
+        recorded = await self._desk.batches.record(self._batch, portion)
+        for entry in portion:
+            if entry.key in recorded:
+                self._taken.answers[entry.key] = entry.response.cost_usd
