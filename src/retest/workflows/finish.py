@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -128,9 +129,8 @@ def worst_cases(store: Store, run: Run, summary: RunSummary, table: RunTable) ->
     metric = next((metric for metric in run.metrics if metric.metric != PAIRWISE), None)
     if metric is None:
         return
-    for value, case_index, arm_index in sorted(_imperfect(metric, table), key=lambda found: _badness(metric, found))[
-        :_WORST
-    ]:
+    worst = heapq.nsmallest(_WORST, _imperfect(metric, table), key=lambda found: _badness(metric, found))
+    for value, case_index, arm_index in worst:
         arm, case_id = summary.arms[arm_index], table.case_ids[case_index]
         found = _worst_answer(store, run, metric, (arm.name, case_id))
         if found is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -164,8 +165,9 @@ def _case_pass_rate(metric: RunMetric, passed: Matrix) -> float | None:
     if not known.any():
         return None
     counts = (~np.isnan(passed)).sum(axis=1)
-    hits = np.nansum(passed, axis=1)
-    passing = sum(metric.case_passes.accepts(int(hits[i]), int(counts[i])) for i in np.flatnonzero(known))
+    hits = np.nansum(passed, axis=1).astype(np.int64)
+    alike = Counter(zip(hits[known].tolist(), counts[known].tolist(), strict=True))
+    passing = sum(cases for (hit, count), cases in alike.items() if metric.case_passes.accepts(hit, count))
     return passing / int(known.sum())
 
 
