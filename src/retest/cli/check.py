@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typer
+
 from retest.cli import options as opt
 from retest.errors import ExitCode
 
@@ -43,9 +45,7 @@ def command(
     if not quiet:
         for suite in result.suites:
             size = f"{plural(len(suite.cases), 'case')}, {plural(len(suite.arms), 'arm')}"
-            stdout().print(
-                f"ok  {one_line(suite.name)}  ({size}, {plural(len(suite.metrics), 'metric')})", markup=False
-            )
+            typer.echo(f"ok  {one_line(suite.name)}  ({size}, {plural(len(suite.metrics), 'metric')})")
     if result.errors:
         stdout().print(plural(len(result.errors), "error"), style="bold red")
     return code

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from retest.domain.catalog import MetricInfo
 from retest.domain.sample import Score
-from retest.metrics.base import Metric, MetricContext
+from retest.metrics.base import Metric
 from retest.metrics.normalise import TextOptions
 from retest.metrics.references import quoted
 from retest.metrics.text_metric import PASSED, TextMetric
@@ -23,16 +23,12 @@ class Similarity(TextMetric[TextOptions]):
         group="Matching",
     )
 
-    def __init__(self, options: TextOptions, context: MetricContext) -> None:
-        super().__init__(options, context)
-        from rapidfuzz.distance.Levenshtein import normalized_similarity
-
-        self._similarity = normalized_similarity
-
     def compare(self, answer: str, references: list[str]) -> Score:
         """Return the similarity to the closest reference."""
-        best = max(references, key=lambda reference: self._similarity(answer, reference))
-        value = self._similarity(answer, best)
+        from rapidfuzz.distance.Levenshtein import normalized_similarity  # not loaded where suites are only checked
+
+        best = max(references, key=lambda reference: normalized_similarity(answer, reference))
+        value = normalized_similarity(answer, best)
         if value == 1:
             return PASSED
         return Score(value=value, reason=f"closest to {quoted(best)}")

@@ -31,7 +31,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 class SpecModel(BaseModel):
     """Base of every mapping in a suite: unknown keys are refused, types are not guessed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    # Built when something is validated: what is only part of a suite is built as part of it, not by itself before.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
     shorthand: ClassVar[str | None] = None  # the key that a bare value fills
     shorthand_types: ClassVar[Mapping[type, str]] = {str: "string"}  # type of a bare value -> its name in JSON Schema
 

@@ -8,7 +8,6 @@ package's low-level ``post`` over its aiohttp transport.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -80,6 +79,8 @@ class Connection:
 
     async def post(self, path: str, body: Mapping[str, JsonValue]) -> Answer | CallError:
         """Return the parsed answer to one request, or the error; raises only on cancellation."""
+        import asyncio  # not loaded where suites are only checked
+
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._endpoint.timeout_s):
