@@ -16,6 +16,7 @@ from retest.runner.events import (
     BatchNews,
     CallRetried,
     Event,
+    Notice,
     PlanReady,
     SamplesDone,
     Stopping,
@@ -101,6 +102,8 @@ class RunProgress:
                 self._say_stopping(event)
             case WaitingForOthers():
                 self._say(f"waiting for {plural(event.keys, 'call')} that another process is making")
+            case Notice():
+                self._say(one_line(event.message))
             case BatchNews() if not self._quiet:
                 self._say(batch_line(event.what, event.batch, event.errors))
             case WaitingForBatch():

@@ -90,7 +90,14 @@ class WaitingForBatch:
     calls: int
 
 
-Event: TypeAlias = PlanReady | SamplesDone | CallRetried | Stopping | WaitingForOthers | BatchNews | WaitingForBatch
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something worth knowing that changes nothing of what is found."""
+
+    message: str
+
+
+Event: TypeAlias = PlanReady | SamplesDone | CallRetried | Stopping | WaitingForOthers | BatchNews | WaitingForBatch | Notice
 Listener: TypeAlias = Callable[[Event], None]
 
 

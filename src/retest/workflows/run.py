@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ from retest.workflows.run_counts import left_to_spend, spent_before, total_count
 from retest.workflows.run_header import config_hash, run_arm, run_files, run_metric
 from retest.workflows.run_pairwise import judge_run_pairs
 from retest.workflows.run_waves import RunWatch, Watched, execute_plan, executed_plan
+from retest.workflows.scoring import process_options
 from retest.workflows.untrusted import may_open
 from retest.workflows.workspace import Workspace
 
@@ -219,14 +220,15 @@ class SuiteRun:
             targets=prepared.targets,
             ledger=prepared.ledger,
             writer=store.start_run(run, owner=ready.run_id),
-            scorer=Scorer(metrics, callers),
+            scorer=Scorer(metrics, callers, process_options(self._workspace.settings, ready.planned, self._tell)),
             judges=callers,
         )
         recheck = self._options.until_decided is not None and self._options.until_decided.recheck
         plan = executed_plan(plan, recheck=recheck)
         execution = Execution(plan, backends, options, self._tell, stop)
         watched = Watched(plan=plan, watch=watch, ledger=prepared.ledger, recheck=recheck, stage=stage)
-        decision = await execute_plan(execution, store, (run, prepared.unfinished), watched)
+        with closing(backends.scorer):
+            decision = await execute_plan(execution, store, (run, prepared.unfinished), watched)
         pairwise = await judge_run_pairs(store, run, metrics, callers, stop, grace_s=options.grace_s)
         outcome = await asyncio.to_thread(self._close, store, run, prepared, execution, (pairwise, decision))
         return outcome if stage is None else replace(outcome, batches=stage.out)

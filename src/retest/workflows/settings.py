@@ -13,6 +13,7 @@ from retest.errors import Location, Problem, SettingsError
 from retest.suites.discover import project_root
 
 ENV_PREFIX = "RETEST_"
+_MOST_PROCESSES = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,18 @@ def _optional_amount(value: object) -> float | None:
     return None if value is None else _amount(value)
 
 
+def _processes(value: object) -> int | str:
+    if value == "auto":
+        return "auto"
+    try:
+        number = _positive_int(value)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= _MOST_PROCESSES:
+        raise ValueError(f"auto, or a whole number from 1 to {_MOST_PROCESSES}")
+    return number
+
+
 SETTINGS = (
     Setting(
         name="store", default=".retest/retest.db", parse=_text, summary="SQLite file, or a postgresql:// URL for a team"
@@ -84,6 +97,7 @@ SETTINGS = (
     Setting(name="max_cost_usd", default=None, parse=_optional_amount, summary="budget of one run in US dollars"),
     Setting(name="batch_poll_s", default=30.0, parse=_amount, summary="seconds between looks at a batch, or more"),
     Setting(name="batch_attempts", default=3, parse=_positive_int, summary="batches that one call may be in"),
+    Setting(name="score_processes", default="auto", parse=_processes, summary="processes that score; 1: retest alone"),
     Setting(name="lease_s", default=60.0, parse=_amount, summary="seconds after which a dead process's claims lapse"),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -105,6 +119,12 @@ class Settings:
         """Return the store as a URL, or as an absolute path."""
         store = str(self["store"])
         return store if "://" in store else str((self.root / store).resolve())
+
+    @property
+    def score_processes(self) -> int | None:
+        """Return how many processes score; None: as many as pay."""
+        found: int | str = self["score_processes"]
+        return None if isinstance(found, str) else found
 
     @property
     def price_files(self) -> tuple[Path, ...]:

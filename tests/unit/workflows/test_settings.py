@@ -59,3 +59,17 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "retest.toml").write_text(text)
     with pytest.raises(SettingsError, match=r"retest\.toml"):
         load_settings(tmp_path, {})
+
+
+@pytest.mark.parametrize(("text", "limit"), [("auto", None), ("1", 1), ("12", 12)])
+def test_how_many_processes_score(tmp_path: Path, text: str, limit: int | None) -> None:
+    """By default as many as pay."""
+    assert load_settings(tmp_path, {"RETEST_SCORE_PROCESSES": text}).score_processes == limit
+    assert load_settings(tmp_path, {}).score_processes is None
+
+
+@pytest.mark.parametrize("text", ["0", "257", "-1", "many", "1.5"])
+def test_no_number_of_processes(tmp_path: Path, text: str) -> None:
+    """The message says what is expected."""
+    with pytest.raises(SettingsError, match="auto, or a whole number from 1 to 256"):
+        load_settings(tmp_path, {"RETEST_SCORE_PROCESSES": text})
