@@ -40,12 +40,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from aiohttp import web
 
 from support.openai_wire import chat_body, chat_chunks, embeddings_body, models_body, responses_body
+from support.threaded_server import ThreadedServer
 
 Fault = Literal["none", "reset", "reset_midway", "hang"]
 
@@ -164,12 +164,13 @@ def huge(size: int) -> Reply:
     return ok("x" * size)
 
 
-class OpenAIServer:
-    """The server in a thread of its own; a context manager. `requests`, `count` and `peak` say what it saw."""
+class OpenAIServer(ThreadedServer):
+    """The server; a context manager. `requests`, `count` and `peak` say what it saw."""
 
     def __init__(
         self, script: Script = (), *, default: Reply | str = "ok", port: int = 0, count_file: Path | None = None
     ) -> None:
+        super().__init__()
         self.requests: list[Received] = []
         self.in_flight = 0
         self.peak = 0
@@ -177,8 +178,6 @@ class OpenAIServer:
         self._default = default
         self._port = port
         self._count_file = count_file
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="openai-server")
         self._runner: web.AppRunner | None = None
 
     @property
@@ -195,21 +194,6 @@ class OpenAIServer:
     def count(self) -> int:
         """Return the number of requests received."""
         return len(self.requests)
-
-    def __enter__(self) -> Self:
-        """Start listening."""
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop; requests still in flight are cut off."""
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
 
     async def _start(self) -> None:
         app = web.Application(client_max_size=256 * 2**20)

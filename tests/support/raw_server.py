@@ -7,13 +7,12 @@ import gzip
 import json
 import socket
 import struct
-import threading
 from collections import Counter
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 from support.openai_wire import chat_body
+from support.threaded_server import ThreadedServer
 
 # What to do with a request: bytes to send, then how to end ("close", "reset", "hang").
 Answer: TypeAlias = tuple[bytes, str]
@@ -37,14 +36,13 @@ def gzip_bomb(size: int) -> bytes:
     return http(gzip.compress(b" " * size, mtime=0), Content_Encoding="gzip")
 
 
-class RawServer:
-    """The server in a thread of its own; `asked` counts the requests by their last message."""
+class RawServer(ThreadedServer):
+    """The server; `asked` counts the requests by their last message."""
 
     def __init__(self, script: Script) -> None:
+        super().__init__()
         self.asked: Counter[str] = Counter()
         self._script = script
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="raw-server")
         self._server: asyncio.Server | None = None
         self._port = 0
         self._open: set[asyncio.Task[Any]] = set()
@@ -63,21 +61,6 @@ class RawServer:
     def count(self) -> int:
         """Return the number of requests received."""
         return self.asked.total()
-
-    def __enter__(self) -> Self:
-        """Start listening."""
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop; connections are cut off."""
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
 
     async def _start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**20)
