@@ -39,6 +39,16 @@ Batch = Annotated[
     bool,
     typer.Option("--batch", help="By the provider's batch API: half the price, answers within a day; resumable."),
 ]
+ScoreProcesses = Annotated[
+    str | None,
+    typer.Option(
+        "--score-processes",
+        metavar="N",
+        help="Processes that score; 1: retest alone. Default: auto, as many as pay.",
+        show_default=False,
+        rich_help_panel="Settings",
+    ),
+]
 Untrusted = Annotated[
     bool | None,
     typer.Option(

@@ -35,6 +35,7 @@ def command(
     untrusted: opt.Untrusted = None,
     base: opt.Base = None,
     store: opt.StoreUrl = None,
+    score_processes: opt.ScoreProcesses = None,
     as_json: opt.Json = False,
 ) -> ExitCode:
     """Score the answers of a run again, by other metrics or changed ones; no target is called.
@@ -56,12 +57,13 @@ def command(
     """
     from retest.cli.config import Trust, open_workspace
     from retest.cli.console import print_json, stdout
+    from retest.cli.progress import RunProgress
     from retest.report.terminal_rescore import rescored_document, rescored_runs
     from retest.workflows.find_runs import find_run
     from retest.workflows.rescore import baseline_to_rescore, rescore_runs
     from retest.workflows.rescore_metrics import MetricWish, choose_metrics
 
-    workspace = open_workspace(Trust(untrusted=untrusted, base=base), store=store)
+    workspace = open_workspace(Trust(untrusted=untrusted, base=base), store=store, score_processes=score_processes)
     with workspace.open_store() as opened:
         found = find_run(opened, run)
         wish = MetricWish(
@@ -76,7 +78,7 @@ def command(
         other = baseline_to_rescore(opened, found, metrics) if baseline else None
         if other is not None:
             runs.append((other, "baseline"))
-        done = rescore_runs(opened, workspace, runs, metrics)
+        done = rescore_runs(opened, workspace, runs, metrics, listener=RunProgress(quiet=True, verbose=False))
     if as_json:
         print_json(rescored_document(done))
     else:

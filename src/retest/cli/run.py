@@ -31,6 +31,7 @@ def command(
     untrusted: opt.Untrusted = None,
     base: opt.Base = None,
     store: opt.StoreUrl = None,
+    score_processes: opt.ScoreProcesses = None,
     as_json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -74,6 +75,6 @@ def command(
         until_decided=opt.decide_wish(until_decided=until_decided, recheck=recheck),
     )
     trust = Trust(untrusted=untrusted, base=base)
-    workspace = open_workspace(trust, store=store, concurrency=concurrency)
+    workspace = open_workspace(trust, store=store, concurrency=concurrency, score_processes=score_processes)
     display = Display(as_json=as_json, quiet=quiet, verbose=verbose)
     return run_selected(suites or [], overrides or [], run_options, workspace, display)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retest.domain.judge import JudgeSpec
 from retest.domain.rescoring import RescoredMetric, RescoredRun
@@ -20,9 +20,12 @@ from retest.domain.run import Run
 from retest.domain.sample import MetricFailure, Response
 from retest.domain.summary import RunSummary
 from retest.errors import IncompleteError, Problem
+from retest.metrics.base import Metric
 from retest.metrics.judge.caller import Caller, JudgingStoppedError
+from retest.runner.events import Listener, ignore_events
 from retest.runner.redact import Redactor
 from retest.runner.score import Scorer
+from retest.runner.score_processes import ProcessOptions
 from retest.runner.table import NOT_APPLICABLE
 from retest.targets.credentials import Scrubber, environment_secrets
 from retest.workflows.finish import full_summary, stored_summary
@@ -30,6 +33,7 @@ from retest.workflows.inspect import load_table, load_view
 from retest.workflows.judge_session import SessionOptions, judge_session
 from retest.workflows.rescore_metrics import ScoringMetric
 from retest.workflows.run_pairwise import stored_pairs
+from retest.workflows.scoring import process_options
 from retest.workflows.stored_gate import read_stored_gate
 from retest.workflows.workspace import Workspace
 
@@ -59,6 +63,28 @@ class _Tally:
             self.first_failure = self.first_failure or outcome.message
 
 
+class _Scorers:
+    """A scorer for each set of metrics that some samples lack; nearly always one."""
+
+    def __init__(
+        self,
+        metrics: Mapping[str, Metric[Any]],
+        callers: Mapping[str, Caller],
+        options: ProcessOptions,
+        stack: ExitStack,
+    ) -> None:
+        self._metrics, self._callers, self._options, self._stack = metrics, callers, options, stack
+        self._made: dict[frozenset[str], Scorer] = {}
+
+    def of(self, due: frozenset[str]) -> Scorer:
+        """Return what scores by these metrics."""
+        if due not in self._made:
+            metrics = {name: metric for name, metric in self._metrics.items() if name in due}
+            self._made[due] = Scorer(metrics, self._callers, self._options)
+            self._stack.callback(self._made[due].close)
+        return self._made[due]
+
+
 class Rescoring:
     """Scores the answers of runs by the same metrics."""
 
@@ -69,12 +95,14 @@ class Rescoring:
         metrics: Sequence[ScoringMetric],
         *,
         tell: Callable[[str, int], None] | None = None,
+        listener: Listener = ignore_events,
     ) -> None:
         self._store = store
         self._workspace = workspace
         self._redactor = Redactor(scrubber=Scrubber(environment_secrets(workspace.env)))
         self._metrics = {each.stored.name: each for each in metrics}
         self._tell = tell or (lambda _run, _done: None)
+        self._listener = listener
 
     def score(self, run: Run, role: str = "named") -> RescoredRun:
         """Score a run's answers and make the definitions its current ones.
@@ -134,19 +162,22 @@ class Rescoring:
     ) -> tuple[dict[str, _Tally], int]:
         tallies = {name: _Tally() for name in self._metrics}
         done = without_answer = 0
-        for batch in _batches(self._store.iter_samples(run.run_id)):
-            answered = [sample for sample in batch if isinstance(sample.outcome, Response)]
-            without_answer += len(batch) - len(answered)
-            await self._score_batch(answered, writer, callers, tallies)
-            done += len(batch)
-            self._tell(run.run_id, done)
+        options = process_options(self._workspace.settings, run.counts.samples, self._listener)
+        with ExitStack() as stack:
+            scorers = _Scorers({name: each.metric for name, each in self._metrics.items()}, callers, options, stack)
+            for batch in _batches(self._store.iter_samples(run.run_id)):
+                answered = [sample for sample in batch if isinstance(sample.outcome, Response)]
+                without_answer += len(batch) - len(answered)
+                await self._score_batch(answered, writer, scorers, tallies)
+                done += len(batch)
+                self._tell(run.run_id, done)
         return tallies, without_answer
 
     async def _score_batch(
         self,
         batch: Sequence[StoredSample],
         writer: RescoreWriter,
-        callers: Mapping[str, Caller],
+        scorers: _Scorers,
         tallies: Mapping[str, _Tally],
     ) -> None:
         from retest.store.rescored import PlacedScores
@@ -156,8 +187,7 @@ class Rescoring:
                 tallies[name].kept += len(samples)
             if not due:
                 continue
-            scorer = Scorer({name: self._metrics[name].metric for name in self._metrics if name in due}, callers)
-            raw = await scorer.score_batch(
+            raw = await scorers.of(due).score_batch(
                 [(sample.case, sample.outcome) for sample in samples],
                 [sample.key or f"{sample.case_id}|{sample.sample_index}" for sample in samples],
             )
@@ -190,8 +220,9 @@ def rescore_runs(
     runs: Sequence[tuple[Run, str]],
     metrics: Sequence[ScoringMetric],
     tell: Callable[[str, int], None] | None = None,
+    listener: Listener = ignore_events,
 ) -> list[RescoredRun]:
-    """Score runs, each with why it is, by the same metrics, and close those.
+    """Score runs, each with why it is, by the same metrics, and close those; the listener hears notices.
 
     Raises:
         RetestError: as `Rescoring.score`.
@@ -199,7 +230,7 @@ def rescore_runs(
     with ExitStack() as stack:
         for metric in metrics:
             stack.callback(metric.metric.close)
-        rescoring = Rescoring(store, workspace, metrics, tell=tell)
+        rescoring = Rescoring(store, workspace, metrics, tell=tell, listener=listener)
         return [rescoring.score(run, role) for run, role in runs]
 
 
