@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -15,7 +16,7 @@ from retest.domain.sample import CallError, CallOutcome, Response
 from retest.targets.base import Target
 from retest.targets.batching import BatchCallError, Batcher, open_batcher
 from support.batch_server import BatchServer, Fate
-from support.openai_server import error, ok, unauthorized
+from support.openai_server import Reply, error, ok, unauthorized
 from support.targets import make_request, open_with
 
 T = TypeVar("T")
@@ -202,11 +203,16 @@ def test_refusals_are_errors_without_the_key() -> None:
             assert KEY not in str(caught.value)
 
 
+def _answer_with(reply: Reply, _step: str) -> Reply:
+    return reply
+
+
 def test_odd_answers_are_errors_and_odd_lines_are_passed_over() -> None:
     """No JSON, no object, no id, and results that name no call."""
     bad = [ok("x", raw=b"<html>"), ok("x", raw=b"[1]"), ok("x", raw=b"{}"), ok("x", raw=b'{"id": 5, "status": []}')]
     for reply in bad:
-        with BatchServer(before=lambda _, reply=reply: reply) as server, pytest.raises(BatchCallError) as caught:
+        before = partial(_answer_with, reply)
+        with BatchServer(before=before) as server, pytest.raises(BatchCallError) as caught:
             talk(openai(server), lambda batcher: batcher.state("batch_1"))
         assert caught.value.error.kind == "bad_response"
     with BatchServer() as server:
