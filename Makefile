@@ -34,10 +34,14 @@ demo-live: $(BIN)/python
 debian-packages:
 	@sh .ci/debian-packages
 
-test: $(VENV)/.installed-tests debian-packages lint
-	$(BIN)/python -m pytest -m 'not slow and not statistics_full' $(PYTEST_ARGS)
+$(VENV)/.installed-ray: pyproject.toml | $(VENV)/.installed-tests
+	$(BIN)/python -m pip install --quiet -e '.[ray]'
+	touch $@
 
-test-full: $(VENV)/.installed-tests debian-packages lint
+test: $(VENV)/.installed-tests debian-packages lint
+	$(BIN)/python -m pytest -m 'not slow and not statistics_full and not ray' $(PYTEST_ARGS)
+
+test-full: $(VENV)/.installed-tests $(VENV)/.installed-ray debian-packages lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-tests

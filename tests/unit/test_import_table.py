@@ -25,6 +25,7 @@ AREAS: dict[str, set[str]] = {
     "targets": {"domain"},
     "metrics": {"domain", "text"},
     "runner": {"domain", "targets", "metrics", "store.base"},
+    "distributed": {"domain", "targets", "metrics", "runner", "store.base"},
     "decision": {"domain", "stats"},
     "integrations": {"workflows", "domain", "report"},  # workflows, and what they show
 }
@@ -73,6 +74,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "pytest": ("integrations.pytest",),  # the plugin
     "pyarrow": ("report", "cli"),
     "matplotlib": ("report.plot_png",),
+    "ray": ("distributed.ray",),
 }
 
 

@@ -49,6 +49,25 @@ ScoreProcesses = Annotated[
         rich_help_panel="Settings",
     ),
 ]
+Executor = Annotated[
+    str | None,
+    typer.Option("--executor", metavar="local|ray", help="Who makes the calls.", rich_help_panel="Settings"),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address", help="With --executor ray: local, auto, or host:port of a cluster.", rich_help_panel="Settings"
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="With --executor ray: how many. Default: one for each free processor.",
+        rich_help_panel="Settings",
+    ),
+]
 Untrusted = Annotated[
     bool | None,
     typer.Option(
@@ -91,6 +110,22 @@ def decide_wish(*, until_decided: bool, recheck: bool, in_step: bool = False) ->
             )
         )
     return Wish(recheck=recheck) if until_decided else None
+
+
+def on_ray(executor: str | None, address: str | None, workers: int | None) -> dict[str, object | None]:
+    """Return the settings that say who makes the calls; naming a cluster is asking for it.
+
+    Raises:
+        UsageError: a cluster is named, and the calls are to be made without it.
+    """
+    from retest.errors import Problem, UsageError
+
+    if executor == "local" and (address is not None or workers is not None):
+        flag = "--workers" if address is None else "--address"
+        message = f"{flag} is about a Ray cluster, and --executor local does without one"
+        raise UsageError(Problem(slug="ray-not-asked-for", message=message, fix=f"leave {flag} out, or --executor ray"))
+    asked = executor or ("ray" if address is not None or workers is not None else None)
+    return {"executor": asked, "ray_address": address, "ray_workers": workers}
 
 
 def parse_pairs(pairs: list[str], flag: str) -> dict[str, str]:

@@ -28,6 +28,9 @@ def command(
     overrides: opt.Overrides = None,
     meta: Annotated[list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="Note on the run.")] = None,
     run_tag: Annotated[list[str] | None, typer.Option("--run-tag", help="Tag the run.")] = None,
+    executor: opt.Executor = None,
+    address: opt.Address = None,
+    workers: opt.Workers = None,
     untrusted: opt.Untrusted = None,
     base: opt.Base = None,
     store: opt.StoreUrl = None,
@@ -54,6 +57,8 @@ def command(
 
         retest run --batch                           half the price, within a day; Ctrl-C and come back for free
 
+        retest run --executor ray --address auto     on the Ray cluster that runs here
+
         retest run --max-cost 2.00 --json            for scripts
     """
     from retest.cli.config import Trust, open_workspace
@@ -75,6 +80,7 @@ def command(
         until_decided=opt.decide_wish(until_decided=until_decided, recheck=recheck),
     )
     trust = Trust(untrusted=untrusted, base=base)
-    workspace = open_workspace(trust, store=store, concurrency=concurrency, score_processes=score_processes)
+    where = opt.on_ray(executor, address, workers)
+    workspace = open_workspace(trust, store=store, concurrency=concurrency, score_processes=score_processes, **where)
     display = Display(as_json=as_json, quiet=quiet, verbose=verbose)
     return run_selected(suites or [], overrides or [], run_options, workspace, display)

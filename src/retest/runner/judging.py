@@ -64,13 +64,17 @@ class JudgingOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgingContext:
-    """What the judges of one run share: the ledger, the run's budget, the reason to stop, and who listens."""
+    """What the judges of one run share: the ledger, the run's budget, the reason to stop, and who listens.
+
+    `budgets` are of judges, by name; one that has none there keeps its own.
+    """
 
     ledger: Ledger
     options: JudgingOptions
     budget: Admission
     stop: StopSignal
     listener: Listener = ignore_events
+    budgets: Mapping[str, Admission] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,8 @@ class JudgeCaller:
         self._context = context
         self._options = context.options
         limits = spec.limits
-        self._budget = Budget(Limits(max_calls=limits.max_calls, max_cost_usd=limits.max_cost_usd))
+        own = Limits(max_calls=limits.max_calls, max_cost_usd=limits.max_cost_usd)
+        self.budget = context.budgets.get(spec.name) or Budget(own)
         self._turns = asyncio.Semaphore(limits.concurrency or context.options.concurrency)
         self._streak = FailureStreak(context.options.streak_limit)
         self._wire = SchemaWire(spec)
@@ -224,11 +229,11 @@ class JudgeCaller:
         stop = self._context.stop
         if stop.is_set:
             raise JudgingStoppedError
-        if not await self._budget.admit():
+        if not await self.budget.admit():
             stop.stop("budget", f"the budget of judge '{self.name}' is used up")
             raise JudgingStoppedError
         if not await self._context.budget.admit():
-            self._budget.settle(None)
+            self.budget.settle(None)
             stop.stop("budget", "the budget is used up")
             raise JudgingStoppedError
 
@@ -243,7 +248,7 @@ class JudgeCaller:
             outcome = await self._try_until_it_stands(question)
         finally:
             cost_usd = outcome.cost_usd if isinstance(outcome, Response) else None
-            self._budget.settle(cost_usd)
+            self.budget.settle(cost_usd)
             self._context.budget.settle(cost_usd)
         self.account.add_call(outcome)
         if isinstance(outcome, CallError) and outcome.fatal:

@@ -10,6 +10,7 @@ from retest.domain.case import Case
 from retest.domain.run import RunCounts
 from retest.runner.plan import PlannedCall, RunPlan
 from retest.runner.stopping import StopSignal
+from retest.runner.table import RunTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,19 @@ class Takes(Protocol):
 
     async def run(self, calls: Iterable[PlannedCall] | None = None) -> RunCounts:
         """Execute these calls."""
+        ...
+
+
+class Executes(Takes, Protocol):
+    """An execution as far as a run needs it, wherever its calls are made."""
+
+    @property
+    def table(self) -> RunTable:
+        """Return the scores of what is stored."""
+        ...
+
+    def counts(self) -> RunCounts:
+        """Return what has been done so far."""
         ...
 
 

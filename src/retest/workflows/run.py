@@ -18,13 +18,14 @@ from retest.domain.summary import RunSummary
 from retest.errors import ExitCode
 from retest.metrics.base import Metric
 from retest.runner.events import Listener, PlanReady, ignore_events
-from retest.runner.execute import Backends, Execution, ExecutionOptions
+from retest.runner.execute import Backends, ExecutionOptions
 from retest.runner.fetched import Fetched
 from retest.runner.pacing import RetryPolicy
 from retest.runner.plan import CaseSelection, RunPlan
 from retest.runner.redact import Redactor
 from retest.runner.score import Scorer
 from retest.runner.stopping import Budget, Limits, StopSignal
+from retest.runner.waves import Executes
 from retest.store.base import Ledger
 from retest.targets.base import Target
 from retest.targets.batching import Batcher
@@ -33,6 +34,7 @@ from retest.targets.prices import PriceTable
 from retest.targets.registry import TargetContext, open_target, providers
 from retest.workflows.batch import batch_stage, check_batch_wish, check_calls_in_batches, open_batchers
 from retest.workflows.check import build_metrics
+from retest.workflows.distributed import find_executor, watched_workspace
 from retest.workflows.estimate import PlanBatches, PlanEstimate, estimate_plan
 from retest.workflows.judge_estimate import estimate_judging
 from retest.workflows.judges import (
@@ -106,6 +108,7 @@ class PreparedRun:
     metrics: Mapping[str, Metric[Any]]
     judges: OpenJudges
     ledger: Ledger
+    stack: AsyncExitStack  # closes what this run opens
     unfinished: Run | None = None
     spent_usd: float = 0.0  # by processes that worked on this run before
     batchers: Mapping[int, Batcher] = field(default_factory=dict)  # by the target's id; none where calls are direct
@@ -125,7 +128,7 @@ class SuiteRun:
     def __init__(self, suite: Suite, options: RunOptions, workspace: Workspace, listener: Listener) -> None:
         self._suite = suite
         self._options = options
-        self._workspace = workspace
+        self._workspace = watched_workspace(workspace)
         self._tell = listener
         self._samples = options.samples or suite.samples
 
@@ -179,6 +182,7 @@ class SuiteRun:
             metrics=metrics,
             judges=judges,
             ledger=ledger,
+            stack=stack,
             unfinished=unfinished,
             batchers=batchers,
             spent_usd=0.0 if self._max_cost_usd is None else spent_before(store, unfinished),
@@ -206,6 +210,7 @@ class SuiteRun:
             await check_calls_in_batches(prepared.estimate.in_batches, store, self._workspace, self._tell)
         run = prepared.unfinished or self._header(ready.run_id, plan, metrics, planned=ready.planned)
         options = self._execution_options(prepared, share)
+        execute = await find_executor(prepared, self._workspace, options, offline=self._options.offline)
         stage = batch_stage(prepared, (store, self._workspace, self._tell, stop), options)
         callers = prepared.judges.callers(
             judging_context(
@@ -225,7 +230,7 @@ class SuiteRun:
         )
         recheck = self._options.until_decided is not None and self._options.until_decided.recheck
         plan = executed_plan(plan, recheck=recheck)
-        execution = Execution(plan, backends, options, self._tell, stop)
+        execution = execute(plan, backends, options, self._tell, stop)
         watched = Watched(plan=plan, watch=watch, ledger=prepared.ledger, recheck=recheck, stage=stage)
         with closing(backends.scorer):
             decision = await execute_plan(execution, store, (run, prepared.unfinished), watched)
@@ -340,7 +345,7 @@ class SuiteRun:
         store: Store,
         run: Run,
         prepared: PreparedRun,
-        execution: Execution,
+        execution: Executes,
         judged: tuple[Sequence[PairwiseResult], SequentialDecision | None],
     ) -> RunOutcome:
         # NumPy and SciPy load here: not before the first call, nor during the calls, whose latency is measured.

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 from retest.domain.run import Run
 from retest.domain.sequential import RECHECK_SAMPLES, SequentialDecision
 from retest.errors import IncompleteError, StoreError
-from retest.runner.execute import Execution
 from retest.runner.plan import RunPlan
 from retest.runner.stopping import StopSignal
-from retest.runner.waves import Watcher, Wave, take_waves
+from retest.runner.waves import Executes, Watcher, Wave, take_waves
 from retest.store.base import Ledger
 from retest.workflows.run_counts import total_counts
 
@@ -73,7 +72,7 @@ def executed_plan(plan: RunPlan, *, recheck: bool) -> RunPlan:
 
 
 async def execute_plan(
-    execution: Execution, store: Store, runs: tuple[Run, Run | None], watched: Watched
+    execution: Executes, store: Store, runs: tuple[Run, Run | None], watched: Watched
 ) -> SequentialDecision | None:
     """Execute the plan and return what the looks at it came to, None without a watch.
 
@@ -108,7 +107,7 @@ async def execute_plan(
     return None
 
 
-async def _in_waves(execution: Execution, watched: Watched, watch: RunWatch) -> SequentialDecision:
+async def _in_waves(execution: Executes, watched: Watched, watch: RunWatch) -> SequentialDecision:
     """Take wave after wave; then say which calls nobody has to pay for now, or spend some of them on suspects."""
     plan = watched.plan
     taken = await take_waves(execution, plan, watch)

@@ -68,6 +68,16 @@ def _amount(value: object) -> float:
     return number
 
 
+def _workers(value: object) -> int | None:
+    return None if value is None else _positive_int(value)
+
+
+def _executor(value: object) -> str:
+    if value not in {"local", "ray"}:
+        raise ValueError("local, or ray")
+    return str(value)
+
+
 def _optional_amount(value: object) -> float | None:
     return None if value is None else _amount(value)
 
@@ -98,6 +108,9 @@ SETTINGS = (
     Setting(name="batch_poll_s", default=30.0, parse=_amount, summary="seconds between looks at a batch, or more"),
     Setting(name="batch_attempts", default=3, parse=_positive_int, summary="batches that one call may be in"),
     Setting(name="score_processes", default="auto", parse=_processes, summary="processes that score; 1: retest alone"),
+    Setting(name="executor", default="local", parse=_executor, summary="who makes the calls: local or ray"),
+    Setting(name="ray_address", default="local", parse=_text, summary="a Ray cluster: local, auto, or host:port"),
+    Setting(name="ray_workers", default=None, parse=_workers, summary="workers on Ray; unset: one a free processor"),
     Setting(name="lease_s", default=60.0, parse=_amount, summary="seconds after which a dead process's claims lapse"),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -35,6 +35,7 @@ def guarded_settings(settings: Settings, untrusted: Untrusted) -> Settings:
     base = _of_base(untrusted)
     problems = [
         *_elsewhere(settings, untrusted, base),
+        *_other_machines(settings, base),
         *_brought_store(settings, untrusted),
     ]
     if problems:
@@ -80,6 +81,19 @@ def _elsewhere(settings: Settings, untrusted: Untrusted, base: Settings | None) 
                     settings.sources[name],
                     f"set it by a flag or RETEST_{name.upper()}, which are trusted",
                 )
+
+
+def _other_machines(settings: Settings, base: Settings | None) -> Iterator[Problem]:
+    """Yield what hands calls, and the keys that they need, to a cluster that the base does not name."""
+    for name in ("executor", "ray_address"):
+        if _is_trusted(settings, name) or settings.sources[name] == "default":
+            continue
+        if base is None or settings[name] != base[name]:
+            yield _problem(
+                f"the setting '{name}' hands the calls, with their keys, to other machines",
+                settings.sources[name],
+                f"set it by a flag or RETEST_{name.upper()}, which are trusted",
+            )
 
 
 def _texts(value: object) -> Sequence[str]:
