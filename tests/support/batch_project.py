@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retest.domain.suite import Suite
-from retest.runner.events import Event
+from retest.runner.events import BatchNews, Event
 from retest.runner.stopping import StopSignal
 from retest.store.database import Store, open_store
 from retest.workflows.check import check_suites
@@ -25,13 +25,17 @@ PRICE = {"input": 100.0, "output": 100.0}  # USD per million tokens: the server 
 
 @dataclass(slots=True)
 class Told:
-    """What listeners heard, by kind."""
+    """What listeners heard, by kind; `stop` is pressed when a batch is in a state."""
 
     events: list[Event] = field(default_factory=list)
+    stop: StopSignal | None = None
+    state: str = "in_progress"
 
     def __call__(self, event: Event) -> None:
         """Keep an event."""
         self.events.append(event)
+        if self.stop is not None and isinstance(event, BatchNews) and event.batch.status == self.state:
+            self.stop.stop("interrupt", "interrupted")
 
     def of(self, kind: type[Any]) -> list[Any]:
         """Return the events of a kind."""
@@ -88,6 +92,15 @@ class BatchProject:
     def run(self, told: Told | None = None, **options: Any) -> RunOutcome:
         """Run the suite to its end."""
         return asyncio.run(self.go(told, **options))
+
+    def interrupt(self) -> RunOutcome:
+        """Run by batch until the batch is out, then press Ctrl-C."""
+
+        async def main() -> RunOutcome:
+            stop = StopSignal()
+            return await self.go(Told(stop=stop), stop)
+
+        return asyncio.run(main())
 
     def store(self) -> Store:
         """Open the store."""

@@ -34,16 +34,15 @@ def list_(
 
         retest batch list --all --json
     """
-    from dataclasses import asdict
-
     from retest.cli.config import open_workspace
     from retest.cli.console import print_json, stdout
+    from retest.report.batches import batch_document
     from retest.report.terminal_batches import batch_table
 
     with open_workspace(store=store).open_store(read_only=True) as opened:
         found = opened.batches.list(ended=all_)
     if as_json:
-        print_json({"batches": [asdict(batch) for batch in found], "exit_code": 0})
+        print_json({"batches": [batch_document(batch) for batch in found], "exit_code": 0})
     elif found:
         stdout().print(batch_table(found))
     else:
@@ -144,10 +143,10 @@ def _care(
 ) -> ExitCode:
     """Care for the named batches, one after the other, and say what came of it."""
     import asyncio
-    from dataclasses import asdict
 
     from retest.cli.config import Trust, open_workspace
     from retest.cli.console import print_json, stdout
+    from retest.report.batches import batch_document
     from retest.runner.events import ignore_events
     from retest.workflows.batch_care import care_for
 
@@ -163,7 +162,11 @@ def _care(
     is_left = wish != "status" and any(each.batch.ended_at is None for each in cared)
     code = ExitCode.INCOMPLETE if is_left else ExitCode.PASSED
     if as_json:
-        print_json({"batches": [asdict(each) for each in cared], "exit_code": int(code)})
+        shown = [
+            {**batch_document(each.batch), "taken": each.taken, "answers": each.answers, "errors": each.errors}
+            for each in cared
+        ]
+        print_json({"batches": shown, "exit_code": int(code)})
     elif not cared:
         stdout().print("no batch is out" if not names else "its answers are taken already", markup=False)
     return code

@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 from retest.domain.batch import Batch
+from retest.domain.json_value import JsonValue
 from retest.report.escape import one_line
 from retest.report.numbers import format_count, plural
 
 _HARMLESS = "Ctrl-C is harmless: the same command goes on with it"
+
+
+def batch_document(batch: Batch) -> dict[str, JsonValue]:
+    """Return a batch as JSON; times in UTC, `ended_at` null while it is out."""
+    ended = None if batch.ended_at is None else batch.ended_at.isoformat()
+    return {
+        "name": batch.name,
+        "token": batch.token,
+        "batch_id": batch.batch_id,
+        "file_id": batch.file_id,
+        "suite": batch.suite,
+        "run_id": batch.run_id,
+        "model": batch.model,
+        "place": batch.place,
+        "endpoint": batch.endpoint,
+        "status": batch.status,
+        "requests": batch.requests,
+        "answered": batch.answered,
+        "failed": batch.failed,
+        "created_at": batch.created_at.isoformat(),
+        "expires_at": batch.expires_at.isoformat(),
+        "ended_at": ended,
+        "note": batch.note,
+    }
 
 
 def batch_line(what: str, batch: Batch, errors: int = 0) -> str:

@@ -47,29 +47,6 @@ def paid_once(server: BatchServer, calls: int) -> bool:
     return set(server.paid.values()) == {1} and len(server.paid) == calls and server.count == 0
 
 
-def stop_when(told: Told, stop: StopSignal, what: str) -> None:
-    """Interrupt a run as soon as a batch is in that state."""
-
-    class Watching(list[Any]):
-        def append(self, event: Any) -> None:
-            super().append(event)
-            if isinstance(event, BatchNews) and what in {event.what, event.batch.status}:
-                stop.stop("interrupt", "interrupted")
-
-    told.events = Watching()
-
-
-def interrupted(project: BatchProject, what: str = "in_progress", **options: Any) -> RunOutcome:
-    """Run until a batch is in that state, then press Ctrl-C."""
-
-    async def main() -> RunOutcome:
-        stop, told = StopSignal(), Told()
-        stop_when(told, stop, what)
-        return await project.go(told, stop, **options)
-
-    return asyncio.run(main())
-
-
 # -- what comes of it --------------------------------------------------------------------------------------------------
 
 
@@ -387,7 +364,7 @@ def test_a_dry_run_sends_nothing(tmp_path: Path, server: BatchServer) -> None:
 def test_an_interrupted_run_leaves_its_batch_and_goes_on_with_it(tmp_path: Path, server: BatchServer) -> None:
     """Ctrl-C costs nothing: the same command takes the answers of the same batch, in the same run."""
     project = BatchProject(tmp_path, server)
-    first = interrupted(project)
+    first = project.interrupt()
     assert first.run is not None
     assert (first.stop_reason, [batch.name for batch in first.batches]) == ("interrupt", ["batch_1"])
     told = Told()
@@ -407,8 +384,8 @@ def test_a_second_interrupt_gives_a_hanging_request_up(tmp_path: Path) -> None:
     with BatchServer(echo, before=lambda step: Reply(fault="hang") if step == "state" else None) as server:
         project = BatchProject(tmp_path, server)
 
-        stop_first = asyncio.run(_stopped_at_state(project, server))
-        assert stop_first.stop_reason == "interrupt"
+        outcome = asyncio.run(_stopped_at_state(project, server))
+        assert outcome.stop_reason == "interrupt"
 
 
 async def _stopped_at_state(project: BatchProject, server: BatchServer) -> RunOutcome:
@@ -424,7 +401,7 @@ async def _stopped_at_state(project: BatchProject, server: BatchServer) -> RunOu
 def test_a_batch_whose_time_is_over_still_gives_its_answers(tmp_path: Path, server: BatchServer) -> None:
     """After a weekend the answers are there; by batch they are taken, not paid for again."""
     project = BatchProject(tmp_path, server)
-    interrupted(project)
+    project.interrupt()
     _let_time_pass(project)
     assert project.run().exit_code is ExitCode.PASSED
     assert paid_once(server, 10)
@@ -444,7 +421,7 @@ def _let_time_pass(project: BatchProject) -> None:
 def test_a_direct_run_never_makes_the_calls_of_a_batch_that_is_out(tmp_path: Path, server: BatchServer) -> None:
     """Where nobody waits for the batch it stops before any call, and says what to do; long after, it makes them."""
     project = BatchProject(tmp_path, server)
-    interrupted(project)
+    project.interrupt()
     with pytest.raises(IncompleteError) as caught:
         project.run(batch=False)
     (problem,) = caught.value.problems
