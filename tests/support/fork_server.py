@@ -38,6 +38,7 @@ _IMPORTED_LATER = (
     "rich._emoji_codes",
     "rich.console",
     "rich.table",
+    "scipy.stats",
     "sqlalchemy.dialects.sqlite",
     "typer._adapters",
     "yaml",
@@ -63,7 +64,7 @@ def _import_all() -> None:
     from retest.targets.openai_import import load_openai
 
     load_openai()
-    for name in (*_IMPORTED_LATER, *_modules(Path(retest.__path__[0]))):
+    for name in (*_modules(Path(retest.__path__[0])), *_IMPORTED_LATER):
         with suppress(Exception):  # what is broken fails in the commands that need it, as it does without this server
             import_module(name)
     gc.collect()

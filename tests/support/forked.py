@@ -39,7 +39,6 @@ def run_forked(
     Raises:
         subprocess.TimeoutExpired: It took longer, and is killed.
     """
-    deadline = time.monotonic() + timeout_s
     request = json.dumps({"args": args, "cwd": str(cwd), "env": dict(env)}).encode()
     server = _server(next(_TURNS), tuple(read_at_start(env).items()))
     with ExitStack() as stack:
@@ -49,6 +48,7 @@ def run_forked(
         for end in (tells, its_out, its_err):
             end.close()
         pid = int(told.recv(64) or pytest.fail("the fork server is gone; why is in its error output"))
+        deadline = time.monotonic() + timeout_s
         try:
             texts = _read_to_end([out, err], deadline)
             told.settimeout(max(0.001, deadline - time.monotonic()))
