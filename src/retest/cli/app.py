@@ -6,7 +6,6 @@ import difflib
 import errno
 import functools
 import gc
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from retest.cli.commands import PANELS, DeferredCommand, module_of
-from retest.errors import ExitCode, Problem, RetestError
+from retest.cli.output import Outputs
+from retest.errors import ExitCode, Location, Problem, RetestError
 
 if TYPE_CHECKING:
     from typer._click import Command  # what typer's own commands are; there is no public name
@@ -115,10 +115,6 @@ def _run_guarded(call: Callable[[], ExitCode | None], *, as_json: bool) -> int:
     except KeyboardInterrupt:
         problem = Problem(slug="run-interrupted", message="interrupted; what is paid for is kept")
         return _say([problem], ExitCode.INTERRUPTED, as_json=as_json)
-    except BrokenPipeError:
-        # The reader has seen enough (`retest show | head`); the interpreter must not complain at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.PASSED)
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:  # noqa: BLE001 - the last place that can say so in a readable way
@@ -138,6 +134,7 @@ def _say(problems: Sequence[Problem], code: ExitCode, *, as_json: bool) -> int:
 
 
 _NO_FILE_LEFT = frozenset({errno.EMFILE, errno.ENFILE})
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
 
 
 def _no_file_left(error: OSError) -> Problem:
@@ -149,11 +146,22 @@ def _no_file_left(error: OSError) -> Problem:
     )
 
 
+def _file_unwritable(error: OSError) -> Problem:
+    return Problem(
+        slug="file-unwritable",
+        message=f"a file or the output could not be written: {error.strerror}",
+        where=None if error.filename is None else Location(path=str(error.filename)),
+        fix="make room or name another place; what the store has is kept, and the same command goes on from there",
+    )
+
+
 def _internal_error(error: Exception, *, as_json: bool) -> int:
     import traceback
 
     if isinstance(error, OSError) and error.errno in _NO_FILE_LEFT:
         return _say([_no_file_left(error)], ExitCode.INCOMPLETE, as_json=as_json)
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        return _say([_file_unwritable(error)], ExitCode.INCOMPLETE, as_json=as_json)
     traceback.print_exception(error, file=sys.stderr)
     problem = Problem(slug="internal-error", message="this is a bug in retest; the traceback above says where")
     return _say([problem], ExitCode.INTERNAL, as_json=as_json)
@@ -198,10 +206,12 @@ def main() -> None:
     """Run the command line."""
     _raise_file_limit()
     _collect_seldom()
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a console of another encoding shows a mark instead of failing
-            stream.reconfigure(errors="backslashreplace")
+    outputs = Outputs()
+    outputs.take()
     code = _run_command()
+    lost = outputs.lost()
+    if lost is not None:
+        code = _say([_file_unwritable(lost)], ExitCode.INCOMPLETE, as_json=False) if code == 0 else code
     gc.freeze()  # what is left ends with the process; walked by the collector first, it makes a start a fourth longer
     raise SystemExit(code)
 

@@ -13,6 +13,7 @@ from typing import Any
 from retest.domain.calibration import Calibration, Figure
 from retest.domain.judge import JudgeDefinition
 from retest.errors import Location, Problem, UsageError
+from retest.workflows.whole_files import write_whole
 
 FORMAT_VERSION = 1
 # 1: {"retest_calibration": 1, "calibrations": [...]}, one entry for each definition hash, judge, field and data.
@@ -74,7 +75,7 @@ def save_calibration(path: Path, display: str, new: Calibration) -> None:
     document = {"retest_calibration": FORMAT_VERSION, "calibrations": [calibration_document(each) for each in found]}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_text(document), "utf-8")
+        write_whole(path, _text(document))
     except OSError as error:
         raise _unreadable(display, f"it cannot be written: {error.strerror}") from None
 

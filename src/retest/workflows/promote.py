@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from retest.workflows.gate import Terms, judge_run
 from retest.workflows.measured_drift import read_drifts
 from retest.workflows.read_scores import read_run_scores
 from retest.workflows.stored_gate import read_stored_gate
+from retest.workflows.whole_files import write_whole
 from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -175,12 +175,9 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.new")
     try:
-        temporary.write_bytes(text.encode("utf-8"))
-        os.replace(temporary, path)  # noqa: PTH105 - atomic on every system, as Path.replace is documented not to be
+        write_whole(path, text)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UsageError(
             Problem(slug="baseline-not-written", message=f"{path} cannot be written", details=(str(error),))
         ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from retest.domain.gate import Waiver
 from retest.domain.json_value import JsonValue
 from retest.errors import Location, Problem, SuiteError, UsageError
+from retest.workflows.whole_files import write_whole
 
 if TYPE_CHECKING:
     from retest.suites.yaml_nodes import MapNode
@@ -186,9 +186,7 @@ def add_waiver(path: Path, waiver: Waiver, shown: str = FILE_NAME) -> None:
     text += _entry_text(waiver)
     if parse_waivers(text.encode("utf-8"), shown) != (*known, waiver):
         raise SuiteError(_problem("an entry cannot be appended to this layout", Location(path=shown)))
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)  # noqa: PTH105 - Path.replace says the same, this one is known to be atomic
+    write_whole(path, text)
 
 
 def _entry_text(waiver: Waiver) -> str:
