@@ -63,7 +63,7 @@ def ray_nodes(cpus: Sequence[int]) -> Iterator[RayNodes]:
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": cpus[0], "object_store_memory": _STORE_BYTES, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, connect=False, head_node_args=head)
+    cluster: Any = Cluster(initialize_head=True, connect=False, head_node_args=head)
     nodes = RayNodes(cluster)
     try:
         for number in cpus[1:]:

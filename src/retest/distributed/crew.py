@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from retest.distributed.setup import Orders
@@ -53,6 +53,10 @@ class Crew(Protocol):
     @property
     def hands(self) -> Sequence[Hand]:
         """Return the workers that were there at the beginning."""
+        ...
+
+    def before_close(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Let something be done before the workers end."""
         ...
 
     async def hire(self) -> Hand:

@@ -138,13 +138,17 @@ class Link:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._something = asyncio.Event()
         self._number = 0
+        self._is_closed = False
 
     async def ask(self, method: str, *args: Any) -> Any:
         """Return the driver's answer.
 
         Raises:
             RetestError: the driver could not do it.
+            asyncio.CancelledError: the worker ends.
         """
+        if self._is_closed:
+            raise asyncio.CancelledError
         self._number += 1
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[self._number] = reply
@@ -172,6 +176,12 @@ class Link:
                 waiting.set_exception(reply.kind(*reply.problems))
             else:
                 waiting.set_result(reply.value)
+
+    def close(self) -> None:
+        """Wait for no answer any more."""
+        self._is_closed = True
+        for waiting in self._waiting.values():
+            waiting.cancel()
 
     def _send(self, ask: Ask) -> None:
         self._asks.append(ask)

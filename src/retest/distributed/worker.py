@@ -114,6 +114,7 @@ class Worker:
 
     async def close(self) -> None:
         """End what goes on, close what is open."""
+        self._link.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

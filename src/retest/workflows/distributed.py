@@ -17,7 +17,7 @@ from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
     from retest.distributed.execution import SpreadExecution
-    from retest.distributed.ray_crew import RayCrew
+    from retest.distributed.crew import Crew
     from retest.distributed.setup import Orders, Setup
     from retest.workflows.run import PreparedRun
 
@@ -81,19 +81,19 @@ async def find_executor(
     judges = [judge.limits.concurrency for judge in prepared.judges.specs if judge.limits.concurrency]
     crew = RayCrew(
         str(workspace.settings["ray_address"]),
-        _setup(prepared, workspace, options.concurrency),
+        crew_setup(prepared, workspace, options.concurrency),
         variables,
         workspace.settings["ray_workers"],
     )
     prepared.stack.push_async_callback(crew.close)
     await crew.open(most=min([options.concurrency, max(1, prepared.ready.planned), *judges]))
-    return _Spread(crew, _orders(prepared, workspace, options, offline=offline))
+    return Spread(crew, crew_orders(prepared, workspace, options, offline=offline))
 
 
-class _Spread:
+class Spread:
     """Makes executions that a crew carries out; satisfies `Executor`."""
 
-    def __init__(self, crew: RayCrew, orders: Callable[[int], Orders]) -> None:
+    def __init__(self, crew: Crew, orders: Callable[[int], Orders]) -> None:
         self._crew = crew
         self._orders = orders
 
@@ -117,7 +117,8 @@ class _Spread:
         return execution
 
 
-def _setup(prepared: PreparedRun, workspace: Workspace, concurrency: int) -> Setup:
+def crew_setup(prepared: PreparedRun, workspace: Workspace, concurrency: int) -> Setup:
+    """Return what the workers of a run are set up with."""
     from retest.distributed.setup import Setup, stripped
 
     plan, judges = prepared.plan, prepared.judges
@@ -134,7 +135,7 @@ def _setup(prepared: PreparedRun, workspace: Workspace, concurrency: int) -> Set
     )
 
 
-def _orders(
+def crew_orders(
     prepared: PreparedRun, workspace: Workspace, options: ExecutionOptions, *, offline: bool
 ) -> Callable[[int], Orders]:
     """Return how workers are to go about it, by how many there are."""
