@@ -14,7 +14,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from retest.domain.case import Case
 from retest.domain.run import RunCounts, SampleRecord
@@ -40,8 +40,7 @@ _BATCH = 400  # samples made durable in one transaction, at most
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class Finished(NamedTuple):
     """A call with its outcome; `hit` where the ledger had it. Its worker waits for `durable`."""
 
     call: PlannedCall
@@ -291,7 +290,7 @@ class Execution:
     def _redacted(self, item: Finished) -> Finished:
         if not item.is_new or not self._plan.redactor.concerns(item.outcome):
             return item
-        return replace(item, outcome=self._plan.redactor.outcome(item.outcome, item.call.case))
+        return item._replace(outcome=self._plan.redactor.outcome(item.outcome, item.call.case))
 
     async def _write_ledger(self, batch: Sequence[Finished]) -> None:
         new = [item for item in batch if item.is_new]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from retest.domain.case import Case
 from retest.domain.json_value import JsonValue, canonical_json, content_hash
@@ -66,8 +67,7 @@ class PlannedText:
         return self._messages
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedCall:
+class PlannedCall(NamedTuple):
     """One call: which sample of which case of which arm, the request, and its ledger key."""
 
     arm_index: int

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from retest.domain.sample import ScoreOutcome
 from retest.metrics.judge.caller import JudgingStoppedError
@@ -18,8 +17,7 @@ _BACKLOG = (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry(Generic[T]):
+class _Entry(NamedTuple, Generic[T]):
     """A sample with its scores, or with the task that will have them."""
 
     item: T
@@ -46,7 +44,11 @@ class ScoreQueue(Generic[T]):
     async def put(self, items: Sequence[T], rows: Sequence[Mapping[str, Pending]]) -> None:
         """Add samples, each with its row of scores; waits while too many are being judged."""
         for item, row in zip(items, rows, strict=True):
-            await self._entries.put(_Entry(item, self._finished(row)))
+            entry = _Entry(item, self._finished(row))
+            if self._entries.full():
+                await self._entries.put(entry)
+            else:
+                self._entries.put_nowait(entry)
 
     async def close(self) -> None:
         """Say that nothing more comes."""

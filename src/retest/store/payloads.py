@@ -151,8 +151,8 @@ def decode_response(output: str, payload: bytes | None) -> Response:
     rest["tool_calls"] = tuple(rest.get("tool_calls", ()))
     tokens = rest.pop("usage", None)
     if tokens is not None:
-        names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
-        rest["usage"] = Usage(**dict(zip(names, tokens, strict=True)))
+        into, out, cached, reasoning = tokens
+        rest["usage"] = Usage(input_tokens=into, output_tokens=out, cached_tokens=cached, reasoning_tokens=reasoning)
     return Response(output=text, **rest)
 
 

@@ -89,8 +89,8 @@ class StoredRunWriter:
     def _unknown_messages(self, connection: sa.Connection, hashes: frozenset[str]) -> frozenset[str]:
         if len(self._messages) > _REMEMBERED:
             self._messages.clear()
-        self._messages.update(find_blobs(connection, hashes - self._messages.keys()))
-        return hashes - self._messages.keys()
+        self._messages.update(find_blobs(connection, self._not_remembered(hashes)))
+        return frozenset(self._not_remembered(hashes))
 
     def _add_messages(self, connection: sa.Connection, rendered: Mapping[str, Sequence[Message]]) -> None:
         bodies = {name: encode_json(messages) for name, messages in rendered.items()}
@@ -118,8 +118,11 @@ class StoredRunWriter:
         self._write_scores(connection, records)
 
     def _message_numbers(self, connection: sa.Connection, hashes: AbstractSet[str]) -> Mapping[str, int]:
-        unknown = hashes - self._messages.keys()
+        unknown = self._not_remembered(hashes)
         return {**self._messages, **find_blobs(connection, unknown)} if unknown else self._messages
+
+    def _not_remembered(self, hashes: AbstractSet[str]) -> list[str]:
+        return [name for name in hashes if name not in self._messages]  # taking sets apart looks at all remembered
 
     def _response_numbers(self, connection: sa.Connection, records: Sequence[SampleRecord]) -> dict[str, int]:
         answers = {record.key: record.outcome for record in records if isinstance(record.outcome, Response)}
