@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
@@ -249,6 +249,11 @@ class Chrf(SacrebleuMetric[ChrfOptions]):
     )
     Options: ClassVar[type[MetricOptions]] = ChrfOptions
 
+    def __init__(self, options: ChrfOptions, context: MetricContext) -> None:
+        super().__init__(options, context)
+        # The repeats of a case come one after the other; a reference's runs take some 200 KB.
+        self._counted = lru_cache(maxsize=_COUNTED)(self._count)
+
     @cached_property
     def _scorer(self) -> Any:
         from sacrebleu.metrics.chrf import CHRF
@@ -257,6 +262,16 @@ class Chrf(SacrebleuMetric[ChrfOptions]):
 
     def _prepare(self, answer: str, references: Sequence[str]) -> tuple[str, list[str]]:
         return answer, list(references)
+
+    def _sums(self, answer: str, references: Sequence[str]) -> Sequence[float]:
+        """Return what sacrebleu counts, the runs of the references counted once."""
+        prepare = self._scorer._preprocess_segment  # noqa: SLF001 - no public way
+        counted = self._counted(tuple(map(prepare, references)))
+        sums: list[float] = self._scorer._compute_segment_statistics(prepare(answer), counted)  # noqa: SLF001 - as above
+        return sums
+
+    def _count(self, references: tuple[str, ...]) -> Any:
+        return self._scorer._extract_reference_info(references)  # noqa: SLF001 - no public way
 
     def _details(self, sums: Sequence[float]) -> dict[str, JsonValue]:
         return {"ngrams": list(sums)}

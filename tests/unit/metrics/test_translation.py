@@ -215,3 +215,13 @@ def test_case_is_ignored_where_asked() -> None:
     """Lower-casing makes HELLO and hello equal."""
     assert value(Bleu(BleuOptions(lowercase=True), CONTEXT), "HELLO WORLD", "hello world") == 100
     assert value(METRICS["bleu"], "HELLO WORLD", "hello world") == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"word_order": 2}, {"lowercase": True, "whitespace": True}], ids=str)
+def test_chrf_of_repeats_is_that_of_sacrebleu(options: dict[str, Any]) -> None:
+    """References are counted once for all answers of a case, of several the best counts, in any script."""
+    metric, scorer = Chrf(ChrfOptions(**options), CONTEXT), theirs("chrf", **options)
+    references = ["The Cat sat.", "猫が座った。", ""]
+    for answer in ("the cat sat", "猫が座りました。", "", "The Cat sat.", " x \n"):
+        expected = scorer.sentence_score(answer, references).score
+        assert value(metric, list(references), answer) == min(expected, 100.0)
