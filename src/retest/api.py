@@ -36,6 +36,7 @@ def run(  # noqa: PLR0913 - one keyword per thing a caller may ask for, as in `r
     overrides: Sequence[str] = (),
     offline: bool = False,
     fresh: bool = False,
+    batch: bool = False,
     store: str | None = None,
 ) -> RunOutcome:
     """Check and run one suite as ``retest run`` does; `overrides` are ``KEY=VALUE`` as for ``--set``.
@@ -55,5 +56,6 @@ def run(  # noqa: PLR0913 - one keyword per thing a caller may ask for, as in `r
         selection=CaseSelection(ids=frozenset(cases), limit=limit),
         offline=offline,
         fresh=fresh,
+        batch=batch,
     )
     return asyncio.run(run_suite(checked.suites[0], options, workspace))

@@ -110,7 +110,7 @@ def test_a_direct_run_says_what_is_out(project: BatchProject, server: BatchServe
     assert refused.code == 4
     text = " ".join(refused.err.split())
     assert "10 calls of this run are out in a batch (batch_1): made here, they would be paid for twice" in text
-    assert "retest run --batch" in text
+    assert "with the same command and --batch" in text
     assert server.count == 0
     assert "batch-outstanding" in text
 

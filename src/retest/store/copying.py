@@ -2,7 +2,8 @@
 
 Numbers of rows are each database's own; rows find each other by what names them everywhere: a response by its key, a
 text by its hash, a run by its id. Responses and texts go in pages, each durable by itself; a run goes as a whole.
-Claims and heartbeats are of processes, and stay behind.
+Claims and heartbeats are of processes, and stay behind. Batches that are out go along, so that neither store pays for
+their calls again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from retest.store.owners import is_alive
 from retest.store.payloads import decode_optional, decode_text
 from retest.store.tables import (
     baselines,
+    batch_keys,
+    batches,
     blobs,
     draws,
     responses,
@@ -59,6 +62,7 @@ class CopyReport:
     reviews: int = 0
     revisions: int = 0
     baselines: int = 0
+    batches: int = 0
     already: int = 0
     lost_samples: int = 0
     kept: tuple[str, ...] = ()
@@ -89,6 +93,7 @@ class StoreCopy:
                 self._copy_run(source, dict(row))
             self._copy_baselines(source)
             self._copy_reviews(source)
+            self._copy_batches(source)
         return self.report
 
     @contextmanager
@@ -255,6 +260,22 @@ class StoreCopy:
         with self._writing() as target:
             for table in (review_scales, review_codes):
                 self._add(target, table, [dict(row) for row in source.execute(sa.select(table)).mappings()])
+
+    def _copy_batches(self, source: sa.Connection) -> None:
+        """Copy the batches that are out with their calls, but for those that the target has answers to."""
+        for found in source.execute(sa.select(batches).where(batches.c.ended_us.is_(None))).mappings().all():
+            row = dict(found)
+            with self._writing() as target:
+                if _numbers(target, batches, "token", [row["token"]]):
+                    self.report.already += 1
+                    continue
+                new = sa.insert(batches).values({**_without(row, "id"), "poller": None})
+                number = int(target.execute(new).inserted_primary_key[0])  # type: ignore[index] # a single row has one
+                for page in _pages(source, sa.select(batch_keys.c.key).where(batch_keys.c.batch == row["id"])):
+                    known = _numbers(target, responses, "key", [key["key"] for key in page])
+                    out = [{"key": key["key"], "batch": number} for key in page if key["key"] not in known]
+                    self._add(target, batch_keys, out)
+                self.report.batches += 1
 
     def _copy_revisions(self, source: sa.Connection, target: sa.Connection, moved: Mapping[int, int]) -> None:
         numbers = list(moved.values())

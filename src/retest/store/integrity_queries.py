@@ -14,6 +14,8 @@ from retest.store.owners import drop_dead, is_alive
 from retest.store.payloads import decode_json, decode_text
 from retest.store.tables import (
     baselines,
+    batch_keys,
+    batches,
     blobs,
     claims,
     owners,
@@ -73,6 +75,7 @@ def _parts_without_their_whole() -> list[RowCheck]:
         (baselines, "run", runs),
         (scores, "metric", run_metrics),
         (review_revisions, "review", reviews),
+        (batch_keys, "batch", batches),
     )
     return [_orphans(table, name, whole) for table, name, whole in wholes]
 

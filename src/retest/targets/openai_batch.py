@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response
@@ -110,10 +111,12 @@ class OpenAIBatcher:
         file_id = _text(data, "id", "a file")
         while str(data.get("status", "")).lower() in _FILE_IN_WORK:
             await asyncio.sleep(_FILE_LOOK_S)
-            data = await self._get(f"/files/{file_id}")
+            data = await self._get(f"/files/{_part(file_id)}")
         if data.get("status") == "error":
             why = as_text(data.get("status_details") or "the file was refused")
-            raise BatchCallError(CallError(kind="bad_request", message=f"file {file_id}: {why}"))
+            raise BatchCallError(
+                self._connection.scrub(CallError(kind="bad_request", message=f"file {file_id}: {why}"))
+            )
         return file_id
 
     async def create(self, file_id: str, token: str) -> BatchState:
@@ -124,7 +127,7 @@ class OpenAIBatcher:
             "completion_window": _WINDOW,
             "metadata": {_TOKEN: token},
         }
-        return _state(await self._post("/batches", body))
+        return self._state(await self._post("/batches", body))
 
     async def find(self, token: str, file_id: str, since: datetime) -> BatchState | None:
         """Return the batch of that name, or of that file; the list has the newest first."""
@@ -132,7 +135,7 @@ class OpenAIBatcher:
         for _ in range(_MOST_PAGES):
             page = await self._get("/batches", {"limit": _PAGE, **({} if after is None else {"after": after})})
             found = page.get("data")
-            states = [_state(item) for item in found] if isinstance(found, list) else []
+            states = [self._state(item) for item in found] if isinstance(found, list) else []
             ours = next((state for state in states if state.token == token or state.file_id == file_id), None)
             if ours is not None or not states or not page.get("has_more"):
                 return ours
@@ -144,15 +147,15 @@ class OpenAIBatcher:
 
     async def state(self, batch_id: str) -> BatchState:
         """Return how a batch is doing."""
-        return _state(await self._get(f"/batches/{batch_id}"))
+        return self._state(await self._get(f"/batches/{_part(batch_id)}"))
 
     async def cancel(self, batch_id: str) -> BatchState:
         """Ask for a batch to end."""
-        return _state(await self._post(f"/batches/{batch_id}/cancel", {}))
+        return self._state(await self._post(f"/batches/{_part(batch_id)}/cancel", {}))
 
     async def lines(self, file_id: str) -> AsyncIterator[Any]:
         """Yield the parsed lines of a file of results; None for what is no JSON: that call counts as not answered."""
-        response = await self._send("get", f"/files/{file_id}/content")
+        response = await self._send("get", f"/files/{_part(file_id)}/content")
         try:
             async for line in _raw_lines(response):
                 yield _parse(line)
@@ -165,6 +168,14 @@ class OpenAIBatcher:
         """Close the connections."""
         if self._client is not None:
             await self._client.close()
+
+    def _state(self, data: Any) -> BatchState:
+        """Return a batch as described, without credentials: a server may repeat them in its reasons."""
+        state = _state(data)
+        return replace(state, faults=tuple(self._scrubbed(fault) for fault in state.faults))
+
+    def _scrubbed(self, fault: BatchFault) -> BatchFault:
+        return replace(fault, message=self._connection.scrub(CallError(kind="", message=fault.message)).message)
 
     async def _get(self, path: str, params: Mapping[str, object] | None = None) -> Mapping[str, Any]:
         return await self._read(self._send("get", path, params=params))
@@ -289,6 +300,11 @@ def _fault(item: Mapping[str, Any]) -> BatchFault:
     return BatchFault(
         code=as_text(item.get("code") or ""), message=described.message, line=line if type(line) is int else None
     )
+
+
+def _part(name: str) -> str:
+    """Return a name that a server gave as one part of a path."""
+    return quote(name, safe="")
 
 
 def _text(data: Mapping[str, Any], name: str, what: str) -> str:

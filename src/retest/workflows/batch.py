@@ -106,19 +106,20 @@ async def check_calls_in_batches(out: Counter[int], store: Store, workspace: Wor
     alive = [batch for batch in batches if batch.expires_at > now]
     left = [batch for batch in alive if not await store.batches.is_looked_after(batch.number)]
     if left:
-        raise IncompleteError(_outstanding(left, sum(out[batch.number] for batch in left), workspace))
+        raise IncompleteError(_outstanding(left, sum(out[batch.number] for batch in left)))
     for batch in alive:
         listener(WaitingForBatch(batch=batch, calls=out[batch.number]))
 
 
-def _outstanding(batches: Sequence[Batch], calls: int, workspace: Workspace) -> Problem:
+def _outstanding(batches: Sequence[Batch], calls: int) -> Problem:
     names = ", ".join(batch.name for batch in batches[:3])
     until = max(batch.expires_at for batch in batches)
     return Problem(
         slug="batch-outstanding",
         message=f"{calls:,} calls of this run are out in a batch ({names}): made here, they would be paid for twice",
         details=(f"the provider has until {until:%Y-%m-%d %H:%M} UTC for them",),
-        fix=f"take the answers: {workspace.command} --batch; or give the batch up: retest batch cancel {names}",
+        fix="take the answers with the same command and --batch, or with `retest batch fetch`; or end the batch: "
+        f"retest batch cancel {batches[0].name}",
     )
 
 

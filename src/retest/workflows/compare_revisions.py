@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from retest.domain.comparison import RunComparison
 from retest.domain.run import Run, RunArm
 from retest.errors import ExitCode, NothingToJudgeError, Problem, RetestError, worst_exit_code
-from retest.runner.events import Event, Listener, PlanReady, Stopping, WaitingForOthers, ignore_events
+from retest.runner.events import Event, Listener, PlanReady, Stopping, WaitingForBatch, WaitingForOthers, ignore_events
 from retest.runner.stopping import Budget, Limits, StopSignal
 from retest.workflows.revision_sides import RevisionSide
 from retest.workflows.run import PreparedRun, RunOptions, RunOutcome, Share, SuiteRun
@@ -121,7 +121,7 @@ def _suite_run(side: RevisionSide, name: str, options: RunOptions, listener: Lis
 
     def tell(event: Event) -> None:
         # Who is waited for is as a rule another side, which asks for the same answers; all sides stop for one reason.
-        if isinstance(event, WaitingForOthers) or (isinstance(event, Stopping) and not speaks):
+        if isinstance(event, WaitingForOthers | WaitingForBatch) or (isinstance(event, Stopping) and not speaks):
             return
         named = replace(event, suite=f"{event.suite} at {side.label}") if isinstance(event, PlanReady) else event
         listener(named)

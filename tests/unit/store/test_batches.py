@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from retest.store.database import Store, open_store
 from retest.store.engine import open_database
 from retest.store.ledger import BATCH_MARGIN_S
 from retest.store.migrations import ensure_schema
+from retest.workflows.copy_store import copy_store
 from support.store_data import Clock, in_loop, make_entry
 
 
@@ -163,6 +165,23 @@ def test_an_answer_arrives_while_another_claims(store_url: str) -> None:
             return list(await asyncio.gather(*taken))
 
         assert set(in_loop(race)) == {frozenset()}
+
+
+def test_a_copy_of_a_store_knows_what_is_out(store_url: str, tmp_path: Path) -> None:
+    """Neither store pays for its calls again; what the other store has an answer to is not held back."""
+    other = str(tmp_path / "copy.db")
+    with open_store(store_url) as store:
+        batch = hold(store, ["a", "b"])
+        in_loop(lambda: store.batches.update(batch, batch_id="batch_1"))
+    with open_store(other) as copy:
+        in_loop(lambda: copy.ledger().record([make_entry("b")]))
+    for copied in (1, 0):
+        assert copy_store(store_url, other, lambda *_: None).batches == copied
+    with open_store(other) as copy:
+        (found,) = copy.batches.list()
+        assert (found.name, found.identity) == ("batch_1", {"provider": "openai"})
+        assert in_loop(lambda: copy.batches.find(["a", "b"])) == {"a": found.number}
+        assert claim(copy, ["a"]) == frozenset()
 
 
 def test_an_older_store_gets_the_same_tables(store_url: str) -> None:

@@ -427,7 +427,7 @@ def test_a_direct_run_never_makes_the_calls_of_a_batch_that_is_out(tmp_path: Pat
     (problem,) = caught.value.problems
     assert problem.slug == "batch-outstanding"
     assert "10 calls" in problem.message
-    assert "retest run --batch" in (problem.fix or "")
+    assert "retest batch cancel batch_1" in (problem.fix or "")
     assert server.count == 0
     _let_time_pass(project)
     assert project.run(batch=False).exit_code is ExitCode.PASSED
