@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from retest.domain.comparison import Verdict
+if TYPE_CHECKING:
+    from retest.domain.comparison import Verdict
 
 RECHECK_SAMPLES = 8
 """Most samples that a suspected case gets beyond those of its run."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from retest.domain.comparison import ArmComparison
 from retest.domain.figures import MetricFigures
 from retest.domain.json_value import JsonValue
-from retest.domain.pairwise import PairwiseRanking, PairwiseResult
 from retest.domain.suite import Direction
+
+if TYPE_CHECKING:  # most runs have one arm, and nothing to compare
+    from retest.domain.comparison import ArmComparison
+    from retest.domain.pairwise import PairwiseRanking, PairwiseResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

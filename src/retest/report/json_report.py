@@ -6,14 +6,17 @@ import dataclasses
 import json
 import math
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from retest.domain.comparison import ArmComparison, ComparedRun, MetricComparison, RunComparison
 from retest.domain.run import Run
 from retest.domain.sequential import decision_document, read_decision
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary
 from retest.errors import ExitCode, Problem
 from retest.report.figure_documents import change_document, figures_document
 from retest.report.pairwise_text import pairwise_documents
+
+if TYPE_CHECKING:  # a run of one arm is written without them
+    from retest.domain.comparison import ArmComparison, ComparedRun, MetricComparison, RunComparison
 
 _METRIC_FIELDS = (
     "mean",

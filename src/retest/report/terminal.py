@@ -21,10 +21,8 @@ from retest.report.numbers import (
     format_value,
     plural,
 )
-from retest.report.terminal_comparison import comparison_parts
 from retest.report.terminal_figures import figure_parts
 from retest.report.terminal_judges import judge_line, spread_lines
-from retest.report.terminal_pairwise import pairwise_ranking
 from retest.report.terminal_table import FittedTable
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -45,9 +43,9 @@ def run_result(run: Run, summary: RunSummary, *, verbose: bool = False, figures:
     else:
         blocks.append([line for arm in summary.arms if (line := _usage_line(arm)).plain])
     blocks.extend(figure_parts(summary.arms, everything=figures))
-    blocks.extend(comparison_parts(comparison) for comparison in summary.comparisons)
+    blocks.extend(_comparisons(summary))
     blocks.append(_decided_lines(run))
-    blocks.append([pairwise_ranking(ranking) for ranking in summary.rankings])
+    blocks.append(_rankings(summary))
     blocks.append(list(spread_lines(summary.arms)))
     blocks.append([_limit_line(limit) for limit in summary.limits])
     blocks.append([Text(f"note: {one_line(note)}", "yellow") for note in summary.notes])
@@ -56,6 +54,22 @@ def run_result(run: Run, summary: RunSummary, *, verbose: bool = False, figures:
     blocks.append([worst_table(summary.worst, summary.arms)] if summary.worst else [])
     blocks.append([_next_steps(run, summary)])
     return Group(*(part for block in blocks if block for part in (*block, Text())))
+
+
+def _comparisons(summary: RunSummary) -> list[list[RenderableType]]:
+    if not summary.comparisons:
+        return []
+    from retest.report.terminal_comparison import comparison_parts  # what a run of one arm is shown without
+
+    return [comparison_parts(comparison) for comparison in summary.comparisons]
+
+
+def _rankings(summary: RunSummary) -> list[RenderableType]:
+    if not summary.rankings:
+        return []
+    from retest.report.terminal_pairwise import pairwise_ranking
+
+    return [pairwise_ranking(ranking) for ranking in summary.rankings]
 
 
 def _decided_lines(run: Run) -> list[RenderableType]:

@@ -8,23 +8,20 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
 
+from retest.deferred_packages import deferring
 from retest.domain.case import Case
 from retest.domain.json_value import JsonValue
 from retest.domain.prompt import Message
 from retest.domain.run import Run, RunCounts, RunStatus
 from retest.errors import RetestError
-from retest.store.baselines import NamedBaseline, clear_baseline, list_baselines, set_baseline
 from retest.store.batches import StoredBatches
-from retest.store.case_pages import CasePages
-from retest.store.comparison_queries import iter_calls, iter_cases, read_failures
 from retest.store.engine import Database, open_database
 from retest.store.ledger import StoredLedger
 from retest.store.liveness import this_observer
-from retest.store.maintenance import clean_up, delete_run, shrink
 from retest.store.migrations import ensure_schema
 from retest.store.owners import beat, forget_owners, is_alive
 from retest.store.payloads import decode_optional, encode_text
@@ -37,8 +34,6 @@ from retest.store.records import (
     SearchHit,
     StoredSample,
 )
-from retest.store.rescored import Rescoring
-from retest.store.reviews import StoredReviews
 from retest.store.run_counts import count_run
 from retest.store.run_queries import find_run_number, find_unfinished, list_runs, load_runs
 from retest.store.run_writer import StoredRunWriter
@@ -53,9 +48,25 @@ from retest.store.sample_queries import (
     read_scores,
     sole_arm,
 )
-from retest.store.search import search
 from retest.store.tables import runs
 from retest.store.writer import Writer
+
+with deferring(
+    "retest.store.baselines",
+    "retest.store.case_pages",
+    "retest.store.comparison_queries",
+    "retest.store.maintenance",
+    "retest.store.rescored",
+    "retest.store.reviews",
+    "retest.store.search",
+):  # what a run does without
+    from retest.store import baselines, case_pages, comparison_queries, maintenance, rescored, reviews, search
+
+if TYPE_CHECKING:
+    from retest.store.baselines import NamedBaseline
+    from retest.store.case_pages import CasePages
+    from retest.store.rescored import Rescoring
+    from retest.store.reviews import StoredReviews
 
 _BEATS_PER_LEASE = 3
 _LEASE_S = 60.0
@@ -243,7 +254,7 @@ class Store:
 
     def iter_cases(self, run: str) -> Iterator[tuple[int, Case]]:
         """Yield the cases of a run (named as for `get_run`) under their index, in a stream."""
-        return iter_cases(self._database, self._parts(run).number)
+        return comparison_queries.iter_cases(self._database, self._parts(run).number)
 
     def iter_calls(self, run: str, arm: str) -> Iterator[SampleCall]:
         """Yield the calls of an arm without their texts, by case and sample, in a stream.
@@ -252,7 +263,7 @@ class Store:
             UsageError: there is no such run or arm.
         """
         parts = self._parts(run)
-        return iter_calls(self._database, parts.number, arm_index(parts, arm))
+        return comparison_queries.iter_calls(self._database, parts.number, arm_index(parts, arm))
 
     def metric_failures(self, run: str, metric: str, arm: str) -> list[tuple[int, int, str]]:
         """Return (case index, sample index, kind) of every sample that a metric could not score.
@@ -262,7 +273,7 @@ class Store:
         """
         parts = self._parts(run)
         with self._database.reading() as connection:
-            return read_failures(connection, parts, metric, arm_index(parts, arm))
+            return comparison_queries.read_failures(connection, parts, metric, arm_index(parts, arm))
 
     def case_pages(self, run: str) -> CasePages:
         """Return the cases of a run (named as for `get_run`), to be read in pages.
@@ -270,11 +281,11 @@ class Store:
         Raises:
             UsageError: there is no such run.
         """
-        return CasePages(self._database, run)
+        return case_pages.CasePages(self._database, run)
 
     def search(self, text: str, wanted: SearchFilter | None = None) -> Iterator[SearchHit]:
         """Yield the samples whose output or error message contains the text, newest run first."""
-        return search(self._database, text, wanted or SearchFilter())
+        return search.search(self._database, text, wanted or SearchFilter())
 
     def baseline(self, suite: str) -> NamedBaseline | None:
         """Return the run that is the suite's baseline, None where none is set."""
@@ -283,7 +294,7 @@ class Store:
     def baselines(self, suite: str | None = None) -> list[NamedBaseline]:
         """Return every suite's baseline (or the one of a suite) by the suites' names."""
         with self._database.reading() as connection:
-            return list_baselines(connection, suite)
+            return baselines.list_baselines(connection, suite)
 
     def _parts(self, run: str) -> RunParts:
         with self._database.reading() as connection:
@@ -292,12 +303,12 @@ class Store:
     @property
     def rescoring(self) -> Rescoring:
         """Return what adds and reads scores made after the fact."""
-        return Rescoring(self._database, self._writer, self._observer)
+        return rescored.Rescoring(self._database, self._writer, self._observer)
 
     @property
     def reviews(self) -> StoredReviews:
         """Return the reviews by people."""
-        return StoredReviews(self._database, self._writer)
+        return reviews.StoredReviews(self._database, self._writer)
 
     @property
     def batches(self) -> StoredBatches:
@@ -333,12 +344,12 @@ class Store:
             UsageError: there is no such run.
         """
         self._writer.write_now(
-            lambda connection: set_baseline(self._database, connection, find_run_number(connection, run))
+            lambda connection: baselines.set_baseline(self._database, connection, find_run_number(connection, run))
         )
 
     def clear_baseline(self, suite: str) -> bool:
         """Take the suite's baseline away; return whether there was one. The run stays."""
-        return self._writer.write_now(lambda connection: clear_baseline(connection, suite))
+        return self._writer.write_now(lambda connection: baselines.clear_baseline(connection, suite))
 
     def delete_run(self, run: str) -> None:
         """Delete a run (named as for `get_run`); its responses stay in the ledger until `gc`.
@@ -347,7 +358,9 @@ class Store:
             UsageError: there is no such run, or a live process is writing it.
         """
         self._writer.write_now(
-            lambda connection: delete_run(self._database, connection, find_run_number(connection, run), self._observer)
+            lambda connection: maintenance.delete_run(
+                self._database, connection, find_run_number(connection, run), self._observer
+            )
         )
 
     def gc(self, *, older_than: timedelta = _OLD, dry_run: bool = False) -> CleanupReport:
@@ -356,10 +369,12 @@ class Store:
         While any run is unfinished, no response and no text is dropped; the report says for which runs.
         """
         report = self._writer.write_now(
-            lambda connection: clean_up(self._database, connection, older_than, self._observer, dry_run=dry_run)
+            lambda connection: maintenance.clean_up(
+                self._database, connection, older_than, self._observer, dry_run=dry_run
+            )
         )
         if report.bytes and not dry_run:
-            shrink(self._database)
+            maintenance.shrink(self._database)
         return report
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import heapq
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,12 @@ from retest.domain.summary import RunSummary, WorstCase
 from retest.errors import ExitCode
 from retest.report.json_report import arm_document
 from retest.runner.table import RunTable
-from retest.workflows.compare_arms import compare_arms
 from retest.workflows.review_columns import review_columns
 from retest.workflows.run_pairwise import pair_documents, rank_run
 from retest.workflows.summarise import case_values, summarise
 
 if TYPE_CHECKING:
+    from retest.domain.comparison import ArmComparison
     from retest.store.database import Store  # loads SQLAlchemy
 
 _WORST = 5
@@ -92,10 +92,25 @@ def full_summary(
         summary,
         limits=judge_limits(summary.arms, gate),
         worst=tuple(worst_cases(store, run, summary, table)),
-        comparisons=compare_arms(run, table, gate, pairwise, decision),
+        comparisons=arm_comparisons(run, table, lambda: gate, pairwise, decision),
         pairwise=tuple(pairwise),
         rankings=rank_run(run, pairwise),
     )
+
+
+def arm_comparisons(
+    run: Run,
+    table: RunTable,
+    gate: Callable[[], GatePolicy],
+    pairwise: Sequence[PairwiseResult],
+    decision: SequentialDecision | None,
+) -> tuple[ArmComparison, ...]:
+    """Return how the arms of a run compare; one arm asks for no gate, and loads nothing that compares."""
+    if len(run.arms) == 1:
+        return ()
+    from retest.workflows.compare_arms import compare_arms
+
+    return compare_arms(run, table, gate(), pairwise, decision)
 
 
 def _exit_code(run: Run, summary: RunSummary, gate: GatePolicy) -> ExitCode:

@@ -15,8 +15,7 @@ from retest.domain.summary import CaseSummary, LimitResult, RunSummary
 from retest.errors import Problem, UsageError
 from retest.runner.table import NOT_APPLICABLE, RunTable
 from retest.stats.case_values import case_spreads
-from retest.workflows.compare_arms import compare_arms
-from retest.workflows.finish import worst_cases
+from retest.workflows.finish import arm_comparisons, worst_cases
 from retest.workflows.review_columns import ReviewColumns, review_columns
 from retest.workflows.run_pairwise import rank_run, stored_pairs
 from retest.workflows.stored_gate import read_stored_gate
@@ -47,7 +46,7 @@ def load_view(store: Store, run: Run) -> RunView:
         summary,
         limits=_limits(run, summary, columns),
         worst=tuple(worst_cases(store, run, summary, table)),
-        comparisons=compare_arms(run, table, read_stored_gate(run), pairwise, read_decision(run.summary)),
+        comparisons=arm_comparisons(run, table, lambda: read_stored_gate(run), pairwise, read_decision(run.summary)),
         pairwise=pairwise,
         rankings=rank_run(run, pairwise),
     )

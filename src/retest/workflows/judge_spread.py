@@ -10,7 +10,6 @@ import numpy as np
 from retest.domain.run import RunMetric
 from retest.domain.summary import JudgeSpread
 from retest.runner.table import MetricCells
-from retest.stats.variance_split import split_variance
 
 _ROUNDING = 1e-9
 
@@ -25,6 +24,8 @@ def judge_spread(metric: RunMetric, cells: MetricCells, samples: int) -> JudgeSp
     """
     if not cells.votes:
         return None
+    from retest.stats.variance_split import split_variance  # what metrics without votes do without
+
     n_votes = max(len(votes) for votes in cells.votes.values())
     table = np.array([votes for votes in cells.votes.values() if len(votes) == n_votes])
     levels = _levels(metric, table)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 from retest.domain.json_value import JsonValue, content_hash
 from retest.domain.pairwise import PAIRWISE, JudgeUse, PairwiseRanking, PairwiseResult, Share
 from retest.domain.run import Run
-from retest.metrics.base import Metric
-from retest.runner.judging import JudgeCaller
-from retest.runner.stopping import StopSignal
 from retest.workflows.arm_groups import arm_groups
 
 if TYPE_CHECKING:
+    from retest.metrics.base import Metric
     from retest.metrics.judge.pairwise import PairwiseJudge
+    from retest.runner.judging import JudgeCaller
+    from retest.runner.stopping import StopSignal
     from retest.store.database import Store  # loads SQLAlchemy
 
 _WORKERS = 64  # pairs in work at once; each judge has limits of its own on calls in flight
@@ -94,6 +94,8 @@ async def _judge_pairs(
 
 def rank_run(run: Run, results: Sequence[PairwiseResult]) -> tuple[PairwiseRanking, ...]:
     """Return a Bradley-Terry ranking for each pairwise metric and group of more than two arms."""
+    if not results:
+        return ()
     from retest.decision.pairwise import rank_arms
 
     found: list[PairwiseRanking] = []

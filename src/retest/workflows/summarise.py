@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from retest.domain.figures import ConfusionMatrix
+from retest.domain.figures import ConfusionMatrix, MetricFigures
 from retest.domain.pairwise import PAIRWISE
 from retest.domain.run import Run, RunMetric
 from retest.domain.summary import ArmSummary, MetricSummary, RunSummary, SliceSummary
@@ -18,7 +18,6 @@ from retest.runner.table import ArmCells, MetricCells, RunTable
 from retest.stats.case_values import Matrix, Vector, aggregate_cases, pass_shares, pooled_within_sd
 from retest.stats.intervals import mean_interval
 from retest.stats.spread import quantiles
-from retest.workflows.figures import metric_figures
 from retest.workflows.judge_spread import judge_spread
 
 _BINS = 10
@@ -135,8 +134,17 @@ def summarise_metric(metric: RunMetric, cells: MetricCells, values: CaseValues, 
         histogram_low=edges[0],
         histogram_high=edges[1],
         judges=judge_spread(metric, cells, table.samples),
-        figures=metric_figures(metric, cells.facts, table.samples, _clusters(table, np.ones_like(scored))),
+        figures=_figures(metric, cells, table),
     )
+
+
+def _figures(metric: RunMetric, cells: MetricCells, table: RunTable) -> MetricFigures | None:
+    if cells.facts is None:
+        return None
+    from retest.workflows.figures import metric_figures  # what most metrics do without
+
+    every = np.ones(len(table.case_ids), dtype=np.bool_)
+    return metric_figures(metric, cells.facts, table.samples, _clusters(table, every))
 
 
 def value_scale(metric: RunMetric) -> tuple[float | None, float | None]:
