@@ -21,7 +21,8 @@ from retest.runner.stopping import StopSignal
 from retest.targets.base import RateLimited, RateLimits, Request, Target
 
 _LONGEST_WAIT_S = 2.0  # of one lease, so that a desk that was started anew learns who waits
-_REPORT_S = 0.02  # outcomes within it are reported together
+_GATHER_S = 0.005  # calls that begin to wait within it ask together
+_REPORT_S = 0.05  # outcomes within it are reported together
 _AGAIN_S = 0.2  # after a desk could not be reached
 _NO_CASE = Case(case_id="", vars={}, content_hash="")
 
@@ -161,6 +162,7 @@ class SharedTurns:
         stopped = asyncio.create_task(self._stop.wait())
         try:
             while self._forget_cancelled() and not self._is_over():
+                await asyncio.sleep(_GATHER_S)
                 asking = asyncio.create_task(self._ask_desk(like))
                 await asyncio.wait({asking} if stopped.done() else {asking, stopped}, return_when="FIRST_COMPLETED")
                 if not asking.done() and not self._is_over():
@@ -175,8 +177,9 @@ class SharedTurns:
                 self._let_go(len(self._waiting), may_go=False)
 
     async def _ask_desk(self, like: Request) -> int:
+        waiting = sum(not turn.done() for turn in self._waiting)
         try:
-            return await self._desk.lease(self._line, len(self._waiting), like, self._limits)
+            return await self._desk.lease(self._line, waiting, like, self._limits) if waiting else 0
         except Exception:  # noqa: BLE001 - whatever became of the desk: another is started in its place
             await asyncio.sleep(_AGAIN_S)
             return 0

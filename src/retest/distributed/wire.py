@@ -24,6 +24,7 @@ from retest.domain.sample import CallError, Response, ScoreOutcome
 from retest.errors import Problem, RetestError
 from retest.runner.plan import PlannedCall, PlannedText
 
+_GATHER_S = 0.01  # a message costs about 1 ms on both sides, whatever is in it
 RUN_BUDGET = ""  # as opposed to those of judges, which have names
 
 
@@ -162,6 +163,7 @@ class Link:
     async def take(self) -> tuple[Ask, ...]:
         """Return what came up since the last time, at least one thing."""
         await self._something.wait()
+        await asyncio.sleep(_GATHER_S)
         self._something.clear()
         asks, self._asks = tuple(self._asks), []
         return asks

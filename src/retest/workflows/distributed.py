@@ -16,8 +16,8 @@ from retest.workflows.judges import judging_options
 from retest.workflows.workspace import Workspace
 
 if TYPE_CHECKING:
-    from retest.distributed.execution import SpreadExecution
     from retest.distributed.crew import Crew
+    from retest.distributed.execution import SpreadExecution
     from retest.distributed.setup import Orders, Setup
     from retest.workflows.run import PreparedRun
 
