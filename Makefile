@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Without compiled files each of the tests' many `retest` processes would compile its imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-live test test-full lint bench fuzz clean debian-packages
+.PHONY: demo demo-live test test-full lint bench fuzz clean debian-packages prepared
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -38,10 +38,14 @@ $(VENV)/.installed-ray: pyproject.toml | $(VENV)/.installed-tests
 	$(BIN)/python -m pip install --quiet -e '.[ray]'
 	touch $@
 
-test: $(VENV)/.installed-tests debian-packages lint
+# The one downloads while the other computes.
+prepared: $(VENV)/.installed-tests
+	@$(MAKE) --no-print-directory -j2 debian-packages lint
+
+test: prepared
 	$(BIN)/python -m pytest -m 'not slow and not statistics_full and not ray' $(PYTEST_ARGS)
 
-test-full: $(VENV)/.installed-tests $(VENV)/.installed-ray debian-packages lint
+test-full: $(VENV)/.installed-ray prepared
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-tests
