@@ -27,6 +27,7 @@ from retest.runner.judging import JudgeCaller
 from retest.runner.paced import paced
 from retest.runner.pacing import FailureStreak, RetryPolicy
 from retest.runner.plan import PlannedCall, RunPlan
+from retest.runner.portions import in_portions
 from retest.runner.score import Scorer
 from retest.runner.score_queue import ScoreQueue
 from retest.runner.stopping import Admission, Budget, Limits, StopSignal
@@ -35,7 +36,7 @@ from retest.runner.tally import Tally
 from retest.store.base import Ledger, LedgerEntry, RunWriter
 from retest.targets.base import Target
 
-_BATCH = 400  # samples made durable in one transaction, at most
+_BATCH = 1000  # samples made durable in one transaction, at most
 
 T = TypeVar("T")
 
@@ -123,8 +124,8 @@ class Execution:
         # Jitter only: no verdict depends on it.
         self._rng = random.Random()  # noqa: S311
         self._calls: asyncio.Queue[PlannedCall | None] = asyncio.Queue(2 * options.concurrency)
-        self._finished: asyncio.Queue[Finished | None] = asyncio.Queue(4 * _BATCH)
-        self._durable: asyncio.Queue[list[Finished] | None] = asyncio.Queue(4)
+        self._finished: asyncio.Queue[Finished | None] = asyncio.Queue(2 * _BATCH)
+        self._durable: asyncio.Queue[list[Finished] | None] = asyncio.Queue(2)
         self._scored: ScoreQueue[Finished] = ScoreQueue(most=_BATCH)
         self._feed = Feed(
             plan,
@@ -232,7 +233,7 @@ class Execution:
             outcome = await target.call(request)
             if isinstance(outcome, Response):
                 return outcome
-            wait_s = self._options.retry.wait_before_retry(outcome, attempt, waited_s, self._rng)
+            wait_s = self._options.retry.wait_before_retry(outcome, attempt, waited_s, self._rng, paced=True)
             if wait_s is None:
                 return replace(outcome, attempts=attempt)
             self._tell(CallRetried(kind=outcome.kind, wait_s=wait_s, attempt=attempt))
@@ -278,7 +279,7 @@ class Execution:
         open_ = True
         while open_:
             batch, open_ = await _drain(self._finished, _BATCH)
-            kept = [self._redacted(item) for item in batch]
+            kept = await in_portions(self._redacted, batch)
             await self._write_ledger(kept)
             for item in kept:
                 if item.durable is not None and not item.durable.done():
@@ -306,11 +307,13 @@ class Execution:
     async def _score(self) -> None:
         while (batch := await self._durable.get()) is not None:
             # What was redacted from the answer is redacted from the reference too, else they could never be equal.
-            redacted = self._plan.redactor.case
-            samples = [(redacted(item.call.case), item.outcome) for item in batch]
+            samples = await in_portions(self._judged, batch)
             rows = await self._backends.scorer.start_batch(samples, [item.call.key for item in batch])
             await self._scored.put(batch, rows)
         await self._scored.close()
+
+    def _judged(self, item: Finished) -> tuple[Case, CallOutcome]:
+        return self._plan.redactor.case(item.call.case), item.outcome
 
     async def _store(self) -> None:
         while (scored := await self._scored.take()) is not None:

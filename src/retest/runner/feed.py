@@ -13,12 +13,13 @@ from retest.domain.sample import CallError, CallOutcome, Response
 from retest.runner.events import Listener, WaitingForOthers
 from retest.runner.fetched import Fetched
 from retest.runner.plan import PlannedCall, RunPlan
+from retest.runner.portions import PORTION, in_portions
 from retest.runner.stopping import StopSignal
 from retest.runner.table import RunTable
 from retest.store.base import Ledger, RunWriter
 
-CHUNK = 400  # calls looked up at once, for each look costs a commit
-_PORTION = 40  # calls rendered and hashed in one go: about 2 ms, in which no answer is taken in
+_CHUNK = 1000  # calls looked up at once, for each look costs a commit
+_CLAIMED = 400  # calls claimed at once: what is claimed long before it is called waits for nobody else to call it
 _POLL_S = 0.5  # how often a key that another process is fetching is looked for
 _OFFLINE = CallError(kind="offline", message="not in the ledger, and --offline forbids calls")
 
@@ -65,9 +66,9 @@ class Feed:
 
     async def store_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
         """Store every case before the first call, where calls do not come in the order of the cases."""
-        kept = [(index, self._plan.redactor.case(case)) for index, case in cases]
-        for start in range(0, len(kept), CHUNK):
-            await self._writer.add_cases(kept[start : start + CHUNK])
+        kept = await in_portions(self._kept, cases)
+        for start in range(0, len(kept), _CHUNK):
+            await self._writer.add_cases(kept[start : start + _CHUNK])
         self._table.add_cases(kept)
         self._stored_cases = max((index for index, _ in cases), default=-1)
 
@@ -102,13 +103,16 @@ class Feed:
         return await self._claim([call for call in missing if call.arm_index not in self._offline_arms])
 
     async def _claim(self, calls: Sequence[PlannedCall]) -> list[PlannedCall]:
-        if not calls:
-            return []
-        granted = await self._ledger.claim([call.key for call in calls])
-        for call in calls:
-            if call.key in granted:
-                await self._exits.claimed(call)
-        return [call for call in calls if call.key not in granted]
+        """Claim the calls and pass on those that are ours; return the others."""
+        foreign: list[PlannedCall] = []
+        for start in range(0, len(calls), _CLAIMED):
+            some = calls[start : start + _CLAIMED]
+            granted = await self._ledger.claim([call.key for call in some])
+            for call in some:
+                if call.key in granted:
+                    await self._exits.claimed(call)
+            foreign += [call for call in some if call.key not in granted]
+        return foreign
 
     async def _wait_for_others(self, foreign: list[PlannedCall], tell: Listener) -> None:
         """Wait for what other processes are fetching; take over what they give up."""
@@ -116,8 +120,8 @@ class Feed:
             tell(WaitingForOthers(keys=len(foreign)))
         while foreign and await self._stop.sleep(_POLL_S):
             still: list[PlannedCall] = []
-            for start in range(0, len(foreign), CHUNK):
-                chunk = foreign[start : start + CHUNK]
+            for start in range(0, len(foreign), _CHUNK):
+                chunk = foreign[start : start + _CHUNK]
                 still += await self._hand_on(chunk, await self._look_up(chunk))
             foreign = still
 
@@ -126,21 +130,25 @@ class Feed:
         cases = {call.case_index: call.case for call in chunk if call.case_index > self._stored_cases}
         if cases:
             self._stored_cases = max(cases)
-            kept = [(index, self._plan.redactor.case(case)) for index, case in cases.items()]
+            kept = await in_portions(self._kept, list(cases.items()))
             self._table.add_cases(kept)
             await self._writer.add_cases(kept)
 
     async def _store_messages(self, chunk: Sequence[PlannedCall]) -> None:
         """Store the rendered messages that the chunk brings in; no others are rendered."""
         by_hash = {call.messages_hash: call for call in chunk}
-        unknown = iter(await self._writer.unknown_messages(by_hash.keys()))
-        rendered: dict[str, Sequence[Message]] = {}
-        while portion := list(islice(unknown, _PORTION)):
-            calls = {name: by_hash[name] for name in portion}
-            rendered |= {name: self._plan.redactor.messages(call.messages, call.case) for name, call in calls.items()}
-            await asyncio.sleep(0)
+        unknown = await self._writer.unknown_messages(by_hash.keys())
+        rendered = await in_portions(self._rendered, [by_hash[name] for name in unknown])
         if rendered:
-            await self._writer.add_messages(rendered)
+            await self._writer.add_messages(dict(rendered))
+
+    def _kept(self, case: tuple[int, Case]) -> tuple[int, Case]:
+        """Return a case under its index as it may be stored."""
+        return case[0], self._plan.redactor.case(case[1])
+
+    def _rendered(self, call: PlannedCall) -> tuple[str, Sequence[Message]]:
+        """Return hash and messages of a call as they may be stored."""
+        return call.messages_hash, self._plan.redactor.messages(call.messages, call.case)
 
 
 async def chunked(calls: Iterable[PlannedCall]) -> Chunks:
@@ -148,7 +156,7 @@ async def chunked(calls: Iterable[PlannedCall]) -> Chunks:
     waiting = iter(calls)
     while True:
         chunk: list[PlannedCall] = []
-        while len(chunk) < CHUNK and (portion := list(islice(waiting, _PORTION))):
+        while len(chunk) < _CHUNK and (portion := list(islice(waiting, PORTION))):
             chunk += portion
             await asyncio.sleep(0)
         if not chunk:
