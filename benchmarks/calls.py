@@ -133,7 +133,7 @@ def _rate(folder: Path, *, delay_s: float, concurrency: int, calls: int, goal: s
     rate, with_start = ((calls - first) / (stored_us[-1] - stored_us[first - 1]) * 1e6 for first in (concurrency, 1))
     return Row(
         what=f"{delay_s * 1000:.0f} ms at the server, {concurrency} in flight, {calls:,} calls",
-        measured=f"{rate:,.0f} calls/s, {with_start:,.0f} with the start; each durable before its worker takes the next",
+        measured=f"{rate:,.0f} calls/s ({with_start:,.0f} with the start), each durable before its worker goes on",
         against=f"ideal: {ideal:,.0f}",
         ratio=rate / ideal,
         goal=goal,
