@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from retest.domain.target import TargetSpec
 from retest.errors import Location, Problem, SuiteError, UsageError
-from retest.revisions.git import Repository, Revision, find_repository, run_git
-from retest.revisions.snapshot import open_snapshot
 from retest.suites.boundary import Boundary, real_roots
 from retest.suites.untrusted import Connection, NamedByBase, UntrustedRules
 
 if TYPE_CHECKING:
     from retest.domain.catalog import Catalog
+    from retest.revisions.git import Repository, Revision
     from retest.workflows.ci_origin import CiOrigin
 
 _READ_OF_BASE = (".yaml", ".yml", ".toml")  # suites and settings; no prompt, dataset or code of it is needed
@@ -53,6 +52,8 @@ class Untrusted:
         """Return whether a commit is the base, or part of its history: then it has been trusted before."""
         if commit is None or self.base is None or self.repository is None:
             return False
+        from retest.revisions.git import run_git  # needed only where the files are a stranger's, as all of git here
+
         done = run_git(self.repository.root, "merge-base", "--is-ancestor", commit, self.base.commit, check=False)
         return done.returncode == 0
 
@@ -95,6 +96,7 @@ class Untrusted:
     def _named(
         self, repository: Repository, commit: str, catalog: Catalog, selectors: Sequence[str], overrides: Sequence[str]
     ) -> NamedByBase:
+        from retest.revisions.snapshot import open_snapshot
         from retest.suites.load import read_named
         from retest.workflows.untrusted_settings import base_settings
 
@@ -127,6 +129,8 @@ def find_untrusted(cwd: Path, project: Path, origin: CiOrigin, base: str | None,
     Raises:
         UsageError: the command names a base that this clone does not have.
     """
+    from retest.revisions.git import find_repository
+
     try:
         repository = find_repository(cwd)
     except UsageError as error:

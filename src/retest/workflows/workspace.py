@@ -15,14 +15,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retest.domain.run import Provenance
-from retest.revisions.provenance import GitState, read_git_state
 from retest.runner.interrupts import Interrupts
-from retest.targets.prices import PriceTable, load_prices
 from retest.workflows.settings import Settings
 
-if TYPE_CHECKING:
-    from retest.store.database import Store  # loads SQLAlchemy, which not every command needs
+if TYPE_CHECKING:  # what a check and a look do without
+    from retest.domain.run import Provenance
+    from retest.revisions.provenance import GitState
+    from retest.store.database import Store
+    from retest.targets.prices import PriceTable
     from retest.workflows.untrusted import Untrusted
 
 _VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE | re.IGNORECASE)
@@ -69,6 +69,8 @@ class Workspace:
 
     def prices(self) -> PriceTable:
         """Return the packaged prices, extended by the settings' files."""
+        from retest.targets.prices import load_prices
+
         table = load_prices()
         for path in self.settings.price_files:
             table = table.extended(load_prices(path))
@@ -76,6 +78,9 @@ class Workspace:
 
     def provenance(self) -> Provenance:
         """Return what a run records of its origin."""
+        from retest.domain.run import Provenance
+        from retest.revisions.provenance import read_git_state
+
         git = self.origin or read_git_state(self.cwd)
         return Provenance(
             git_commit=git.commit,
