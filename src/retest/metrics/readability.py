@@ -20,6 +20,7 @@ from retest.domain.catalog import MetricInfo
 from retest.domain.sample import MetricFailure, Response, Score, ScoreOutcome
 from retest.domain.suite import Direction
 from retest.metrics.base import Metric, MetricContext, MetricOptions
+from retest.metrics.without_nltk import give_textstat
 from retest.text.characters import encodable
 from retest.text.japanese_readability import kanji_ratio, tateisi
 from retest.text.language import detect_language, script_of_language
@@ -241,10 +242,12 @@ def _syllables() -> SyllableDictionary:
 @cache
 def _textstat(language: str) -> Any:
     """Return textstat's formulas for a language, with the pronouncing dictionary in place."""
+    give_textstat(_dictionary_for)
     from textstat.textstat import textstatistics
 
     counting = import_module("textstat.backend.counts._count_syllables")
-    counting.get_cmudict = _dictionary_for  # type: ignore[attr-defined]  # the one place that asks for it
+    # The one place that asks for it: textstat may have been imported before.
+    counting.get_cmudict = _dictionary_for  # type: ignore[attr-defined]
     statistics = textstatistics()
     statistics.set_lang("en_US" if language == "en" else language)
     return statistics

@@ -24,6 +24,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.sample import MetricFailure, Response, Score, ScoreOutcome
 from retest.metrics.base import Metric, MetricContext, MetricOptions
 from retest.metrics.references import References, reference_text
+from retest.metrics.without_nltk import porter_stem
 from retest.text.japanese import mecab_version
 from retest.text.languages import AutoLanguage
 from retest.text.scripts import LATIN, is_japanese, script_counts
@@ -179,9 +180,7 @@ def _lcs_positions(line: Tokens, other: Tokens, masks: dict[str, int]) -> set[in
 
 @cache
 def _porter() -> Callable[[str], str]:
-    from nltk.stem.porter import PorterStemmer
-
-    return lru_cache(maxsize=100_000)(PorterStemmer().stem)
+    return lru_cache(maxsize=100_000)(porter_stem())
 
 
 def english_tokens(text: str, *, stemmer: bool = False) -> Tokens:

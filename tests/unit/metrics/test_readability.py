@@ -48,8 +48,11 @@ for measure in MEASURES:
     metric = Readability(ReadabilityOptions(measure=measure), MetricContext(name="m"))
     for text in ("A wonderful discombobulation of syllables is here.", "私は学生です。", "El gato está en la mesa."):
         metric.score(case, Response(output=text))
-import nltk
-assert nltk.data.find, "nltk is there, and was given nothing to load"
+import sys
+assert "nltk" not in sys.modules and "sklearn" not in sys.modules, "they take a second and 100 MB"
+import nltk, textstat
+assert nltk.data.find, "nltk is there for whoever wants it"
+assert textstat.flesch_reading_ease("A wonderful discombobulation of syllables is here.") < 50
 print("done")
 """
 
