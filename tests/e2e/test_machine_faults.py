@@ -188,10 +188,12 @@ def test_a_metric_that_leaves_or_forks_is_a_failure_of_that_metric(project: Proj
         "evals/bad.py",
         "import os, sys, time\n\n"
         "def leave(output):\n    sys.exit(3)\n\n"
+        "def vanish(output):\n    os._exit(0)\n\n"
+        "def generator(output):\n    raise GeneratorExit\n\n"
         "def fork(output):\n    pid = os.fork()\n    if pid:\n        os.waitpid(pid, 0)\n    return 1.0\n\n"
         "def loop(output):\n    while True:\n        time.sleep(0.01)\n",
     )
-    names = ["leave", "fork", *(["loop"] if isolate else [])]
+    names = ["leave", "vanish", "generator", "fork", *(["loop"] if isolate else [])]
     own = [
         {"metric": "python", "name": name, "path": f"bad.py:{name}"}
         | ({"isolate": True, "timeout_s": 0.5} if isolate else {})
@@ -204,7 +206,7 @@ def test_a_metric_that_leaves_or_forks_is_a_failure_of_that_metric(project: Proj
     assert done.code == 4, done.err
     metrics = done.json["metrics"]
     assert metrics["exact_match"]["mean"] == 1
-    assert metrics["leave"]["metric_failures"] == 3
+    assert [metrics[name]["metric_failures"] for name in ("leave", "vanish", "generator")] == [3, 3, 3]
     assert metrics["fork"]["mean"] == 1
     if isolate:
         assert metrics["loop"]["metric_failures"] == 3

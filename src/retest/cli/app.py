@@ -117,7 +117,7 @@ def _run_guarded(call: Callable[[], ExitCode | None], *, as_json: bool) -> int:
         return _say([problem], ExitCode.INTERRUPTED, as_json=as_json)
     except (typer.Exit, typer.Abort):
         raise
-    except Exception as error:  # noqa: BLE001 - the last place that can say so in a readable way
+    except BaseException as error:  # noqa: BLE001 - the last place that can say so; no SystemExit(0) is a pass
         return _internal_error(error, as_json=as_json)
 
 
@@ -155,7 +155,7 @@ def _file_unwritable(error: OSError) -> Problem:
     )
 
 
-def _internal_error(error: Exception, *, as_json: bool) -> int:
+def _internal_error(error: BaseException, *, as_json: bool) -> int:
     import traceback
 
     if isinstance(error, OSError) and error.errno in _NO_FILE_LEFT:

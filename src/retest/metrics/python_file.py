@@ -15,6 +15,7 @@ from typing import Any
 
 from retest.domain.code_files import code_hash
 from retest.domain.sample import MetricFailure
+from retest.domain.user_exit import forbid_exit
 from retest.errors import Location, Problem, SuiteError
 from retest.metrics.metric_files import did_you_mean, read_file, resolved
 
@@ -100,6 +101,7 @@ def _loaded_module(place: FunctionPlace) -> ModuleType:
     module.__file__ = str(file)
     # Dataclasses and pickling look a class's module up by name; files beside this one can be imported by it.
     sys.modules[name] = module
+    forbid_exit()
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
     try:

@@ -63,7 +63,9 @@ class UserFunction:
             positional = [self._argument(name, case, response) for name in self._positional]
             named = {name: self._argument(name, case, response) for name in self._named}
             result = self._function(*positional, **named)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the user's code may raise anything, GeneratorExit too
             if os.getpid() != process:
                 os._exit(1)
             return failure_in(error, self.place)

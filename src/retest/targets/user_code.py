@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retest.domain.json_value import content_hash
+from retest.domain.user_exit import forbid_exit
 from retest.errors import Location, Problem, UsageError
 
 
@@ -42,6 +43,7 @@ def _import_file(path: Path, where: Location | None) -> Any:
     module = module_from_spec(spec)
     folder = str(path.parent.resolve())
     sys.modules[name] = module
+    forbid_exit()
     sys.path.insert(0, folder)
     try:
         spec.loader.exec_module(module)
