@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from queue import Empty, Queue
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from retest.errors import Problem, UsageError, missing_extra
 
 _HOST_AND_PORT = re.compile(r"\[?(?P<host>[^\s/\[\]]+?)\]?:(?P<port>\d{1,5})")
 _TCP_S = 5.0
-_CONNECT_S = 60.0
+_CONNECT_S = 40.0
 _OBJECT_STORE_BYTES: Final = 200_000_000  # of a cluster of our own: it holds what is on its way, nothing else
 # Before Ray is imported, which reads them then. It must report to nobody; send no folder of the user's anywhere, which
 # it does by itself under `uv run`; and keep its own noise from the terminal.
@@ -130,7 +131,11 @@ class _Connection:
         self._thread.join(_CONNECT_S)
 
     def _run(self) -> None:
-        own = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+        with TemporaryDirectory(prefix="retest-ray-", dir=_short_folder(), ignore_cleanup_errors=True) as folder:
+            self._connected(folder)
+
+    def _connected(self, folder: str) -> None:
+        own = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES, "_temp_dir": folder}
         try:
             with _nameless():
                 self._ray.init(
@@ -147,6 +152,11 @@ class _Connection:
         self._over.wait()
         with suppress(Exception):
             self._ray.shutdown()
+
+
+def _short_folder() -> str | None:
+    """Return where folders have short names, for the paths of Ray's sockets are below; None is the system's own."""
+    return "/tmp" if os.access("/tmp", os.W_OK) else None  # noqa: S108 - the folder made there is nobody else's
 
 
 @contextmanager

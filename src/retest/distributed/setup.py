@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from retest.distributed.files import Luggage
 from retest.domain.case import Case
 from retest.domain.json_value import JsonValue
 from retest.domain.judge import JudgeSpec
@@ -26,6 +27,7 @@ class Setup:
         identities: of the targets, by arm, as the driver has them.
         signatures: of the metrics, by name, as the driver has them.
         connections: calls in flight at most, by which targets lay out their connections.
+        luggage: files that the suite names.
     """
 
     suite: Suite
@@ -37,6 +39,7 @@ class Setup:
     draw: int
     prices: PriceTable
     connections: int
+    luggage: Luggage = field(default_factory=lambda: Luggage(files={}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from retest.runner.stopping import StopSignal
 from retest.targets.base import RateLimited, RateLimits, Request, Target
 
 _LONGEST_WAIT_S = 2.0  # of one lease, so that a desk that was started anew learns who waits
-_GATHER_S = 0.005  # calls that begin to wait within it ask together
+_GATHER_S = 0.01  # calls that begin to wait within it ask together
 _REPORT_S = 0.05  # outcomes within it are reported together
 _AGAIN_S = 0.2  # after a desk could not be reached
 _NO_CASE = Case(case_id="", vars={}, content_hash="")

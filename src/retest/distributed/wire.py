@@ -24,7 +24,7 @@ from retest.domain.sample import CallError, Response, ScoreOutcome
 from retest.errors import Problem, RetestError
 from retest.runner.plan import PlannedCall, PlannedText
 
-_GATHER_S = 0.01  # a message costs about 1 ms on both sides, whatever is in it
+_GATHER_S = 0.02  # a message costs about 1 ms on both sides, whatever is in it
 RUN_BUDGET = ""  # as opposed to those of judges, which have names
 
 

@@ -11,10 +11,13 @@ import platform
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from retest.distributed.files import Luggage, unpack_files
 from retest.distributed.proxies import NoTable, RemoteBudget, RemoteLedger, RemoteWriter
 from retest.distributed.setup import Facts, Opened, Orders, Setup
 from retest.distributed.turns import Desk, shared
@@ -77,6 +80,7 @@ class Worker:
                 hold keys: they are held in memory and said nowhere.
         """
         try:
+            setup = await asyncio.to_thread(self._unpacked, setup)
             tools = await self._open(setup, self._environment(variables))
         except RetestError as error:
             return Opened(problems=error.problems)
@@ -125,6 +129,12 @@ class Worker:
     def _environment(self, variables: Mapping[str, str | None]) -> dict[str, str]:
         env = {**os.environ, **{name: value for name, value in variables.items() if value is not None}}
         return {name: value for name, value in env.items() if variables.get(name, value) is not None}
+
+    def _unpacked(self, setup: Setup) -> Setup:
+        """Return the set-up with its files where they are on this node; those that came along go with the worker."""
+        folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="retest-files-", ignore_cleanup_errors=True)))
+        suite, judges = unpack_files(setup.luggage, folder, setup.suite, setup.judges)
+        return replace(setup, suite=suite, judges=tuple(judges), luggage=Luggage(files={}))
 
     async def _open(self, setup: Setup, env: Mapping[str, str]) -> _Tools:
         context = TargetContext(env=env, prices=setup.prices, concurrency=setup.connections)

@@ -25,14 +25,24 @@ def code_hash(path: Path) -> str:
     """
     own = path.read_bytes()
     digest = hashlib.sha256(own)
-    for name, content in sorted(_imported(path, own)):
+    for name, _, content in sorted(_imported(path, own)):
         digest.update(f"\0{name}\0".encode())
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
 
-def _imported(path: Path, own: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield the dotted name and the content of every file of the project that a file imports, directly or not."""
+def imported_files(path: Path) -> list[tuple[Path, Path]]:
+    """Return every file of the project that a Python file imports, directly or not, after the folder it was found in.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    found = [(name.count("."), file) for name, file, _ in _imported(path, path.read_bytes())]
+    return [(file.parents[dots + (file.name == "__init__.py")], file) for dots, file in found]
+
+
+def _imported(path: Path, own: bytes) -> Iterator[tuple[str, Path, bytes]]:
+    """Yield dotted name, path and content of every file of the project that a file imports, directly or not."""
     folders = _folders(path.resolve().parent)
     waiting = list(_names(own, ""))
     seen: set[str] = set()
@@ -47,7 +57,7 @@ def _imported(path: Path, own: bytes) -> Iterator[tuple[str, bytes]]:
         except OSError:  # the import will say so
             continue
         if file is not None and content is not None:
-            yield name, content
+            yield name, file, content
             waiting += _names(content, name if file.name == "__init__.py" else name.rpartition(".")[0])
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from retest.errors import Problem, UsageError
-from retest.runner.events import Listener
+from retest.runner.events import Listener, Notice
 from retest.runner.execute import Backends, Execution, ExecutionOptions
 from retest.runner.plan import RunPlan
 from retest.runner.stopping import Budget, StopSignal
@@ -104,6 +104,8 @@ class Spread:
         from retest.distributed.execution import SpreadExecution
         from retest.distributed.keeper import Course
 
+        workers = len(self._crew.hands)
+        tell(Notice(message=f"spread over {workers} {'worker' if workers == 1 else 'workers'}"))
         course = Course(
             plan=plan,
             backends=backends,
@@ -112,13 +114,14 @@ class Spread:
             tell=tell,
             streak_limit=options.streak_limit,
         )
-        execution = SpreadExecution(course, self._crew, self._orders(len(self._crew.hands)))
+        execution = SpreadExecution(course, self._crew, self._orders(workers))
         self._crew.before_close(execution.close)
         return execution
 
 
 def crew_setup(prepared: PreparedRun, workspace: Workspace, concurrency: int) -> Setup:
     """Return what the workers of a run are set up with."""
+    from retest.distributed.files import pack_files
     from retest.distributed.setup import Setup, stripped
 
     plan, judges = prepared.plan, prepared.judges
@@ -132,6 +135,7 @@ def crew_setup(prepared: PreparedRun, workspace: Workspace, concurrency: int) ->
         draw=plan.draw,
         prices=workspace.prices(),
         connections=concurrency,
+        luggage=pack_files(plan.suite, judges.specs),
     )
 
 

@@ -119,7 +119,9 @@ def test_a_killed_worker_costs_what_it_had_in_flight(project: Project) -> None:
             bot.let_go()
             counts = await run
             assert len(stored(spread)) == 120
-            return counts, [event for event in spread.events if isinstance(event, Notice)]
+            return counts, [
+                event for event in spread.events if isinstance(event, Notice) and event.message.startswith("lost")
+            ]
 
     counts, notices = asyncio.run(scenario())
     twice = [question for question, calls in bot.calls.items() if calls > 1]

@@ -42,6 +42,8 @@ def refused(stranger: Stranger, base: str | None = "", **env: str) -> list[str]:
         "suites = '../..'",
         "prices = ['../prices.toml']",
         "prices = ['.//..//..//etc/passwd']",
+        "executor = 'ray'",
+        "ray_address = 'evil.example:6379'",
     ],
 )
 def test_nothing_leads_out_of_the_checkout(stranger: Stranger, line: str) -> None:
