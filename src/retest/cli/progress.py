@@ -15,6 +15,7 @@ from retest.report.numbers import format_cost, format_count, format_duration, pl
 from retest.runner.events import (
     BatchNews,
     CallRetried,
+    EndpointLimit,
     Event,
     Notice,
     PlanReady,
@@ -95,17 +96,22 @@ class RunProgress:
                 self._counters.add(event)
                 self._show_counters()
             case CallRetried():
-                self._counters.retries += 1
-                if self._verbose:
-                    self._say(f"retrying after {event.kind} in {event.wait_s:.1f} s (attempt {event.attempt} failed)")
+                self._note_retry(event)
             case Stopping():
                 self._say_stopping(event)
+            case _:
+                self._say_news(event)
+
+    def _say_news(self, event: Event) -> None:
+        match event:
             case WaitingForOthers():
                 self._say(f"waiting for {plural(event.keys, 'call')} that another process is making")
             case Notice():
                 self._say(one_line(event.message))
-            case BatchNews() if not self._quiet:
-                self._say(batch_line(event.what, event.batch, event.errors))
+            case EndpointLimit() if not self._quiet:
+                self._say(one_line(event.message))
+            case BatchNews():
+                self._say_batch_news(event)
             case WaitingForBatch():
                 self._say(waiting_line(event.batch, event.calls))
 
@@ -148,6 +154,16 @@ class RunProgress:
             eta = f" · {format_duration(left)} left" if left is not None else ""
             count = f"{self._counters.done:,}/{self._counters.planned:,} samples"
             self._say(f"{count} · {self._counters.line(elapsed_s)}{eta}")
+
+    def _note_retry(self, event: CallRetried) -> None:
+        self._counters.retries += 1
+        if self._verbose:
+            self._say(f"retrying after {event.kind} in {event.wait_s:.1f} s (attempt {event.attempt} failed)")
+
+    def _say_batch_news(self, event: BatchNews) -> None:
+        self._started = self._last_line = self._clock()  # the pace shown is of what comes after
+        if not self._quiet:
+            self._say(batch_line(event.what, event.batch, event.errors))
 
     def _say_stopping(self, event: Stopping) -> None:
         if event.reason == "interrupt":

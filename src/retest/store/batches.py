@@ -131,14 +131,14 @@ class StoredBatches:
         """Close a batch: its answers are taken, or there are none. Calls that are still in it may be made again."""
         ended = replace(batch, **changes)
 
-        def work(connection: sa.Connection) -> None:
+        def work(connection: sa.Connection) -> Batch:
             connection.execute(sa.delete(batch_keys).where(batch_keys.c.batch == batch.number))
             now_us = int(self._database.now_s(connection) * 1_000_000)
             values = {**_cells(ended), "ended_us": now_us, "poller": None}
             connection.execute(sa.update(batches).where(batches.c.id == batch.number).values(values))
+            return replace(ended, ended_at=decode_time(now_us))
 
-        await self._writer.write(work)
-        return ended
+        return await self._writer.write(work)
 
     # -- on the writer's thread ------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from retest.workflows.run import PreparedRun, RunOptions
     from retest.workflows.workspace import Workspace
 
-_SETTLING_LOOKS = 2  # intervals within which a batch that was just created shows in the provider's list
+SETTLING_LOOKS = 2  # intervals within which a batch that was just created shows in the provider's list
 
 
 def check_batch_wish(options: RunOptions) -> None:
@@ -154,7 +154,7 @@ def batch_stage(
         tell=listener,
         now=workspace.clock,
         retry=execution.retry,
-        settle_s=_SETTLING_LOOKS * poll_s,
+        settle_s=SETTLING_LOOKS * poll_s,
         grace_s=execution.grace_s,
     )
     options = BatchOptions(poll_s=poll_s, attempts=int(settings["batch_attempts"]))

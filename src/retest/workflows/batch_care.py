@@ -22,6 +22,7 @@ from retest.targets.base import Target
 from retest.targets.batching import BatchCallError, Batcher, BatchState, open_batcher
 from retest.targets.credentials import Scrubber, environment_secrets
 from retest.targets.registry import TargetContext, open_target, providers
+from retest.workflows.batch import SETTLING_LOOKS
 from retest.workflows.batch_orders import Desk, StoppedError, known_of
 from retest.workflows.batch_results import Cover, take_results
 from retest.workflows.check import check_suites
@@ -64,6 +65,7 @@ async def care_for(
         stack.enter_context(workspace.interrupts.telling(stop))
         suite, targets, batcher = await _speaker(stack, batch, workspace, overrides)
         desk = _desk(batch, store, workspace, listener, stop)
+        await asyncio.to_thread(store.heartbeat, batch.run_id)  # whoever asks meanwhile sees that somebody is at it
         try:
             return await _Care(desk, batcher, batch, float(workspace.settings["batch_poll_s"])).carry_out(
                 wish, _cover(batch, suite, targets, store, workspace)
@@ -102,12 +104,12 @@ class _Care:
         self._poll_s = poll_s
 
     async def carry_out(self, wish: Wish, cover: Cover) -> Cared:
-        if wish == "fetch" and await self._desk.batches.is_looked_after(self._batch.number):
+        is_others = await self._desk.batches.is_looked_after(self._batch.number)
+        if wish == "fetch" and is_others:
             raise _in_use(self._batch)
         state = await self._find() if self._batch.batch_id is None else await self._look()
         if state is None:
-            await self._desk.batches.end(self._batch, status=NEVER_SENT, note="the provider knows nothing of it")
-            return Cared(batch=await self._desk.batches.load(self._batch.number))
+            return await self._unknown(may_end=wish != "status" and not is_others)
         if wish == "cancel" and not state.is_over:
             state = await self._end()
         is_mine = wish != "status" and await self._desk.batches.look_after(self._batch.number, self._desk.ledger.owner)
@@ -115,11 +117,18 @@ class _Care:
             return Cared(batch=self._batch)
         if state.status == "failed":
             note = "; ".join(str(fault) for fault in state.faults)
-            await self._desk.batches.end(self._batch, note=note)
-            return Cared(batch=await self._desk.batches.load(self._batch.number), taken=True)
+            return Cared(batch=await self._desk.batches.end(self._batch, note=note), taken=True)
         taken = await take_results(self._desk, self._batcher, self._batch, state, cover)
         batch = await self._desk.batches.load(self._batch.number)
         return Cared(batch=batch, taken=True, answers=len(taken.answers), errors=len(taken.errors))
+
+    async def _unknown(self, *, may_end: bool) -> Cared:
+        """Give up a batch that its provider should know by now, and does not: nothing of it was ever sent."""
+        age_s = (self._desk.now() - self._batch.created_at).total_seconds()
+        if may_end and not 0 <= age_s < self._desk.settle_s:
+            note = "the provider knows nothing of it"
+            return Cared(batch=await self._desk.batches.end(self._batch, status=NEVER_SENT, note=note), taken=True)
+        return Cared(batch=self._batch)
 
     async def _find(self) -> BatchState | None:
         """Return a batch that an interrupted process may have created; None where it did not."""
@@ -201,6 +210,7 @@ def _desk(batch: Batch, store: Store, workspace: Workspace, listener: Listener, 
         tell=listener,
         now=workspace.clock,
         retry=RetryPolicy(attempts=int(settings["attempts"]), patience_s=float(settings["patience_s"])),
+        settle_s=SETTLING_LOOKS * float(settings["batch_poll_s"]),
         grace_s=float(settings["grace_s"]),
     )
 
