@@ -132,16 +132,16 @@ class Simulation:
             kind = "fail" if now < self._load.failures_until_s else "answer"
             self._at(now + self._load.latency_s * jitter, kind, number, now)
 
-    def _answer(self, now: float, number: int, _sent: float) -> None:
+    def _answer(self, now: float, number: int, sent: float) -> None:
         self.result.answered += 1
-        self._processes[number].pace.answered(now)
+        self._processes[number].pace.answered(now, sent)
         self._want(now, number, 0.0)
 
     def _fail(self, now: float, number: int, _sent: float) -> None:
         self._processes[number].pace.failed(now)
-        self._at(now + self._rng.uniform(0.25, 1.0), "turn", number)
+        self._at(now + self._rng.uniform(0.01, 0.04), "turn", number)
 
     def _refuse(self, now: float, number: int, sent: float) -> None:
         self.result.refused += 1
         self._processes[number].pace.refused(now, sent)
-        self._at(now + self._rng.uniform(0.25, 1.0), "turn", number)
+        self._at(now + self._rng.uniform(0.01, 0.04), "turn", number)

@@ -91,13 +91,42 @@ class WaitingForBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointLimit:
+    """An endpoint lets fewer calls through than wait; told once, and again when it is a limit of another size.
+
+    `judge` is whose calls they are; empty for those of a target.
+    """
+
+    calls_per_s: float
+    model: str | None = None
+    judge: str = ""
+
+    @property
+    def message(self) -> str:
+        """Return it in words."""
+        whose = f"judge {self.judge}: " if self.judge else ""
+        model = f" of {self.model}" if self.model else ""
+        return f"{whose}limited by the endpoint to about {float(f'{self.calls_per_s:.2g}'):g} calls/s{model}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """Something worth knowing that changes nothing of what is found."""
 
     message: str
 
 
-Event: TypeAlias = PlanReady | SamplesDone | CallRetried | Stopping | WaitingForOthers | BatchNews | WaitingForBatch | Notice
+Event: TypeAlias = (
+    PlanReady
+    | SamplesDone
+    | CallRetried
+    | Stopping
+    | WaitingForOthers
+    | BatchNews
+    | WaitingForBatch
+    | EndpointLimit
+    | Notice
+)
 Listener: TypeAlias = Callable[[Event], None]
 
 

@@ -115,7 +115,7 @@ class Execution:
         self.table = backends.table or table_of(plan)
         self._plan = plan
         self._backends = backends
-        wrapped = {id(target): paced(target, self.stop) for target in backends.targets}  # arms may share one
+        wrapped = {id(target): paced(target, self.stop, listener) for target in backends.targets}  # arms may share one
         self._targets = [wrapped[id(target)] for target in backends.targets]
         self._options = options
         self._tell = listener

@@ -133,7 +133,7 @@ class JudgeCaller:
         self.name = spec.name
         self.account = JudgeAccount()
         self._spec = spec
-        self._target = paced(target, context.stop)
+        self._target = paced(target, context.stop, context.listener, spec.name)
         self._context = context
         self._options = context.options
         limits = spec.limits
@@ -263,7 +263,7 @@ class JudgeCaller:
             outcome = await self._wire.call(self._target, request, question.schema)
             if isinstance(outcome, Response):
                 return outcome
-            wait_s = self._options.retry.wait_before_retry(outcome, attempt, waited_s, self._rng)
+            wait_s = self._options.retry.wait_before_retry(outcome, attempt, waited_s, self._rng, paced=True)
             if wait_s is None:
                 return replace(outcome, attempts=attempt)
             self._context.listener(CallRetried(kind=outcome.kind, wait_s=wait_s, attempt=attempt))

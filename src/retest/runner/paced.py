@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response
+from retest.runner.events import EndpointLimit, Listener, ignore_events
 from retest.runner.pace import Pace
 from retest.runner.stopping import StopSignal
 from retest.targets.base import RateLimited, RateLimits, Request, Target
@@ -22,6 +23,8 @@ _MINUTE_S = 60.0
 _CHARACTERS_PER_TOKEN = 4
 _ASSUMED_OUTPUT_TOKENS = 256
 _WEIGHT = 0.05  # of the last call in the mean of tokens
+_STEADY_S = 5.0  # that a limit holds before it is told
+_ALIKE = 1.5  # times as many calls a second are told as the same limit
 _TROUBLE = frozenset({"server_error", "timeout"})
 _STOPPED = CallError(kind="rate_limit", message="the run stopped while the call waited for its turn", retryable=True)
 
@@ -41,16 +44,43 @@ class TakesTurns(Protocol):
 MakeTurns: TypeAlias = Callable[[str | None, RateLimits], TakesTurns]  # of the calls to one model
 
 
+class LimitNews:
+    """Tells what an endpoint lets through: once it is steady, and again only when it is something else.
+
+    Args:
+        tell: is told.
+        model: of the calls.
+        judge: whose calls; empty for those of a target.
+    """
+
+    def __init__(self, tell: Listener, model: str | None, judge: str = "") -> None:
+        self._tell, self._model, self._judge = tell, model, judge
+        self._told: float | None = None
+        self._new_since: float | None = None
+
+    def look(self, now: float, calls_per_s: float | None) -> None:
+        """Take in what is let through by now; None where that is not known, or no limit."""
+        if calls_per_s is None or (self._told and self._told / _ALIKE < calls_per_s < self._told * _ALIKE):
+            self._new_since = None
+        elif self._new_since is None:
+            self._new_since = now
+        elif now - self._new_since >= _STEADY_S:
+            self._told, self._new_since = calls_per_s, None
+            self._tell(EndpointLimit(calls_per_s=calls_per_s, model=self._model, judge=self._judge))
+
+
 class Turns:
     """Turns of the calls to one endpoint and model.
 
     Args:
         stop: ends all waiting.
         limits: what the suite sets and the endpoint says.
+        news: is told what the endpoint lets through.
     """
 
-    def __init__(self, stop: StopSignal, limits: RateLimits) -> None:
+    def __init__(self, stop: StopSignal, limits: RateLimits, news: LimitNews | None = None) -> None:
         self._stop = stop
+        self._news = news
         self._loop = asyncio.get_running_loop()
         self._pace = Pace(self._loop.time())
         self._waiting: deque[asyncio.Future[bool]] = deque()
@@ -74,7 +104,7 @@ class Turns:
         """Take in what a call that was sent at that time (of the loop's clock) came to."""
         now = self._loop.time()
         if isinstance(outcome, Response):
-            self._pace.answered(now)
+            self._pace.answered(now, sent)
             used = (outcome.usage.input_tokens or 0) + (outcome.usage.output_tokens or 0)
             self._tokens += _WEIGHT * (used - self._tokens) if used else 0.0
         elif outcome.kind == "rate_limit":
@@ -83,17 +113,30 @@ class Turns:
             self._pace.failed(now)
         self._limits = limits
         self._pace.ceiling = self._ceiling()
+        if self._news is not None and self._waiting:
+            self._news.look(now, self._limit(now))
+
+    def _limit(self, now: float) -> float | None:
+        """Return the calls a second to which the endpoint holds the waiting ones, None where it does not."""
+        announced = self._announced()
+        return announced if announced <= self._own() and announced <= self._pace.rate else self._pace.limit(now)
 
     def _ceiling(self) -> float:
         """Return the calls a second that limits of calls and of tokens allow."""
-        limits, tokens = self._limits, max(1.0, self._tokens)
-        allowed = [
-            None if limits.requests_per_minute is None else limits.requests_per_minute / _MINUTE_S,
-            None if limits.tokens_per_minute is None else limits.tokens_per_minute / _MINUTE_S / tokens,
-            limits.requests_per_s,
-            None if limits.tokens_per_s is None else limits.tokens_per_s / tokens,
-        ]
-        return min((rate for rate in allowed if rate is not None), default=float("inf"))
+        return min(self._own(), self._announced())
+
+    def _own(self) -> float:
+        """Return the calls a second that the suite allows."""
+        calls, tokens = self._limits.requests_per_minute, self._limits.tokens_per_minute
+        return self._least(calls and calls / _MINUTE_S, tokens and tokens / _MINUTE_S)
+
+    def _announced(self) -> float:
+        """Return the calls a second that the endpoint says it lets through."""
+        return self._least(self._limits.requests_per_s, self._limits.tokens_per_s)
+
+    def _least(self, calls_per_s: float | None, tokens_per_s: float | None) -> float:
+        by_tokens = None if tokens_per_s is None else tokens_per_s / max(1.0, self._tokens)
+        return min((rate for rate in (calls_per_s, by_tokens) if rate is not None), default=float("inf"))
 
     def _arm(self) -> None:
         if self._timer is None and self._waiting:
@@ -147,11 +190,11 @@ class PacedTarget:
         await self._target.aclose()
 
 
-def paced(target: Target, stop: StopSignal) -> Target:
+def paced(target: Target, stop: StopSignal, tell: Listener = ignore_events, judge: str = "") -> Target:
     """Return the target with turns where it may be refused for its rate; any other as it is."""
     if not isinstance(target, RateLimited):
         return target
-    return PacedTarget(target, target, lambda _model, limits: Turns(stop, limits))
+    return PacedTarget(target, target, lambda model, limits: Turns(stop, limits, LimitNews(tell, model, judge)))
 
 
 def _estimated_tokens(request: Request) -> float:

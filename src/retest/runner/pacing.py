@@ -15,15 +15,19 @@ class RetryPolicy:
     Attributes:
         attempts: tries of one call that fails for another reason than a rate limit.
         patience_s: how long one call may be kept waiting by rate limits before it counts as failed.
+        turn_base_s: in place of `base_s` for refused calls whose turn is given anyway.
     """
 
     attempts: int = 5
     base_s: float = 0.5
+    turn_base_s: float = 0.02
     cap_s: float = 30.0
     patience_s: float = 600.0
     longest_retry_after_s: float = 120.0
 
-    def wait_before_retry(self, error: CallError, attempt: int, waited_s: float, rng: random.Random) -> float | None:
+    def wait_before_retry(
+        self, error: CallError, attempt: int, waited_s: float, rng: random.Random, *, paced: bool = False
+    ) -> float | None:
         """Return the seconds to wait before attempt number `attempt + 1`; None where the error stands.
 
         Args:
@@ -31,6 +35,7 @@ class RetryPolicy:
             attempt: its number, from 1.
             waited_s: how long this call has waited so far.
             rng: for the jitter.
+            paced: the call waits for its turn afterwards, so that refusals need little waiting of their own.
         """
         if not error.retryable or error.fatal:
             return None
@@ -39,7 +44,8 @@ class RetryPolicy:
                 return None
         elif attempt >= self.attempts:
             return None
-        backoff = rng.uniform(self.base_s / 2, min(self.cap_s, self.base_s * 2 ** min(attempt, 16)))
+        base_s = self.turn_base_s if paced and error.kind == "rate_limit" else self.base_s
+        backoff = rng.uniform(base_s / 2, min(self.cap_s, base_s * 2 ** min(attempt, 16)))
         if error.retry_after_s is None:
             return backoff
         # A little jitter on top, else every waiting call returns in the same instant.

@@ -16,7 +16,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response
 from retest.domain.suite import TargetSpec
 from retest.targets.answers import read_answer
-from retest.targets.base import Request
+from retest.targets.base import RateLimits, Request
 from retest.targets.call_errors import bad_response, beginning, read_error_body, shorten, status_error
 from retest.targets.credentials import (
     Headers,
@@ -31,6 +31,7 @@ from retest.targets.credentials import (
 from retest.targets.http_body import BodyTemplate, TemplateFailure, request_values
 from retest.targets.json_path import JsonPath, parse_path
 from retest.targets.prices import PriceTable
+from retest.targets.rate_headers import RateOptions, read_limits
 from retest.targets.registry import Provider, TargetContext
 from retest.targets.wire_json import dump_json, parse_json
 
@@ -58,7 +59,7 @@ class PickFields(BaseModel):
     cost_usd: str | None = Field(default=None, description="cost in USD")
 
 
-class HttpOptions(BaseModel):
+class HttpOptions(RateOptions):
     """Options of the `http` provider."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -107,6 +108,7 @@ class HttpTarget:
     def __init__(self, plan: _Plan) -> None:
         self._plan = plan
         self._session: aiohttp.ClientSession | None = None
+        self._last_headers: Mapping[str, str] = {}
         options = plan.options
         self._identity: dict[str, JsonValue] = {
             "provider": "http",
@@ -123,6 +125,11 @@ class HttpTarget:
         """Address, method, headers, body template and picks; never a credential."""
         return self._identity
 
+    @property
+    def rate_limits(self) -> RateLimits:
+        """The suite's limits, and what the endpoint's headers last said."""
+        return read_limits(self._last_headers, self._plan.options.rate_limits)
+
     async def call(self, request: Request) -> CallOutcome:
         """Return the picked answer, or the error."""
         started = time.perf_counter()
@@ -133,6 +140,7 @@ class HttpTarget:
             return CallError(kind="bad_request", message=str(error))
         except Exception as error:  # noqa: BLE001 - every failure of a call is data
             return self._scrubbed(self._failure(error))
+        self._last_headers = reply.headers
         outcome = self._outcome(reply)
         if isinstance(outcome, CallError):
             return self._scrubbed(outcome)

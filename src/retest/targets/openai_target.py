@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic import JsonValue as AnyJson
 
 from retest.domain.json_value import JsonValue
@@ -19,13 +19,13 @@ from retest.targets.openai_format import ChatFormat, Format
 from retest.targets.openai_moderation import ModerationFormat
 from retest.targets.openai_responses import ResponsesFormat
 from retest.targets.prices import Price, PriceTable
-from retest.targets.rate_headers import read_limits
+from retest.targets.rate_headers import RateOptions, read_limits
 from retest.targets.streaming import StreamError
 
 Api = Literal["chat", "responses", "moderations", "embeddings"]
 
 
-class EndpointOptions(BaseModel):
+class EndpointOptions(RateOptions):
     """Options that every OpenAI-compatible endpoint takes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -35,13 +35,6 @@ class EndpointOptions(BaseModel):
     extra_body: dict[str, AnyJson] = Field(default_factory=dict, description="added to every request body as it is")
     timeout_s: float = Field(default=120.0, gt=0, description="limit for one attempt, seconds")
     price: Price | None = Field(default=None, description="price of this target's model, before any price table")
-    requests_per_minute: float | None = Field(default=None, gt=0, description="at most so many calls a minute")
-    tokens_per_minute: float | None = Field(default=None, gt=0, description="at most so many tokens a minute, about")
-
-    @property
-    def rate_limits(self) -> RateLimits:
-        """Return the limits that the suite sets."""
-        return RateLimits(requests_per_minute=self.requests_per_minute, tokens_per_minute=self.tokens_per_minute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,35 +5,52 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pydantic import BaseModel, Field
+
 from retest.targets.base import RateLimits
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
-_LITTLE = 0.2  # of the limit: above it nothing has to be held back
+_USED_UP_IN_S = 10.0  # what is left is spread over so long
+_RESERVE = 0.02  # of the limit: kept for what is in flight
+_LOW = 0.95  # of what refills, while the reserve is touched
+
+
+class RateOptions(BaseModel):
+    """Options of a provider whose endpoint may refuse calls for their rate."""
+
+    requests_per_minute: float | None = Field(default=None, gt=0, description="at most so many calls a minute")
+    tokens_per_minute: float | None = Field(default=None, gt=0, description="at most so many tokens a minute, about")
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """Return the limits that the suite sets."""
+        return RateLimits(requests_per_minute=self.requests_per_minute, tokens_per_minute=self.tokens_per_minute)
 
 
 def read_limits(headers: Mapping[str, str], own: RateLimits) -> RateLimits:
     """Return the suite's own limits with what the headers add to them.
 
-    A limit of which little is left refills at (limit - remaining) / reset a second, which is then the most that can go.
+    A limit refills at (limit - remaining) / reset a second; that can go, and what is left besides, little by little.
     """
     if "x-ratelimit-remaining-requests" not in headers and "x-ratelimit-remaining-tokens" not in headers:
         return own
     return RateLimits(
         requests_per_minute=own.requests_per_minute,
         tokens_per_minute=own.tokens_per_minute,
-        requests_per_s=_refill(headers, "requests"),
-        tokens_per_s=_refill(headers, "tokens"),
+        requests_per_s=_allowed(headers, "requests"),
+        tokens_per_s=_allowed(headers, "tokens"),
     )
 
 
-def _refill(headers: Mapping[str, str], what: str) -> float | None:
+def _allowed(headers: Mapping[str, str], what: str) -> float | None:
     limit = _number(headers.get(f"x-ratelimit-limit-{what}"))
     remaining = _number(headers.get(f"x-ratelimit-remaining-{what}"))
     reset_s = seconds(headers.get(f"x-ratelimit-reset-{what}"))
-    if limit is None or remaining is None or reset_s is None or reset_s <= 0 or remaining > _LITTLE * limit:
+    if limit is None or remaining is None or reset_s is None or reset_s <= 0 or remaining >= limit:
         return None
-    return (limit - remaining) / reset_s
+    refill = (limit - remaining) / reset_s
+    return max(_LOW * refill, refill + (remaining - max(1.0, _RESERVE * limit)) / _USED_UP_IN_S)
 
 
 def seconds(text: str | None) -> float | None:

@@ -68,12 +68,12 @@ def test_server_errors_pause_growth() -> None:
     """The rate is the first one as long as there are errors, and grows again when they are over."""
     pace, first = Pace(0.0), Pace(0.0).rate
     for tick in range(200):
-        pace.answered(tick / 100)
+        pace.answered(tick / 100, tick / 100 - 0.05)
         pace.failed(tick / 100)
         pace.take(tick / 100, waiting=True)
     assert pace.rate == first
     for tick in range(600, 700):
-        pace.answered(tick / 100)
+        pace.answered(tick / 100, tick / 100 - 0.05)
         pace.take(tick / 100, waiting=True)
     assert pace.rate > first
 
@@ -86,5 +86,5 @@ def test_the_ceiling_is_never_exceeded() -> None:
         now = tick / 100
         while pace.take(now, waiting=True):
             gone += 1
-            pace.answered(now)
+            pace.answered(now, now)
     assert 20 <= gone <= 21

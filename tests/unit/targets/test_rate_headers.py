@@ -27,15 +27,22 @@ def test_durations_are_read_as_endpoints_write_them(text: str, expected: float |
     assert seconds(text) == expected
 
 
-def test_a_limit_that_is_nearly_used_up_says_its_rate() -> None:
-    """Of 600 a minute 60 are left, and all are back in 54 s: ten a second."""
-    found = read_limits(headers("requests", "600", "60", "54s"), RateLimits(requests_per_minute=1000))
-    assert (found.requests_per_s, found.requests_per_minute) == (10.0, 1000)
+def test_a_limit_that_is_used_up_says_its_rate() -> None:
+    """Of 600 a minute none is left, and all are back in 60 s: ten a second, or a little less until some are back."""
+    found = read_limits(headers("requests", "600", "0", "60s"), RateLimits(requests_per_minute=1000))
+    assert (found.requests_per_s, found.requests_per_minute) == (9.5, 1000)
 
 
-def test_a_limit_of_which_much_is_left_says_nothing() -> None:
-    """There is nothing to hold back for."""
-    assert read_limits(headers("tokens", "90000", "80000", "1s"), RateLimits()) == RateLimits()
+def test_what_is_left_of_a_limit_is_used_little_by_little() -> None:
+    """Of 600 a minute 312 are left: beside what refills, all but a reserve goes within ten seconds."""
+    found = read_limits(headers("requests", "600", "312", "28.8s"), RateLimits())
+    assert found.requests_per_s == pytest.approx(10 + 30)
+
+
+def test_an_untouched_limit_says_nothing() -> None:
+    """How fast it refills is not to be seen."""
+    assert read_limits(headers("tokens", "90000", "90000", "0s"), RateLimits()) == RateLimits()
+    assert read_limits(headers("tokens", "90000", "90000", "1s"), RateLimits()) == RateLimits()
 
 
 @pytest.mark.parametrize("values", [("x", "0", "1s"), ("600", "-1", "1s"), ("600", "1", "never"), ("600", "1", "0s")])
@@ -44,16 +51,18 @@ def test_nonsense_in_headers_is_no_limit(values: tuple[str, str, str]) -> None:
     assert read_limits(headers("requests", *values), RateLimits()) == RateLimits()
 
 
-def test_the_headers_of_an_answer_reach_the_runner() -> None:
+@pytest.mark.parametrize("provider", ["openai", "http"])
+def test_the_headers_of_an_answer_reach_the_runner(provider: str) -> None:
     """With what the suite sets for the target."""
     import asyncio
 
     async def scenario(server: OpenAIServer) -> RateLimits:
-        target = open_with("openai", {"base_url": server.base_url, "requests_per_minute": 90}, env={})
+        address = {"base_url": server.base_url} if provider == "openai" else {"url": f"{server.origin}/ask"}
+        target = open_with(provider, {**address, "requests_per_minute": 90}, env={})
         await target.call(make_request())
         await target.aclose()
         limits: RateLimits = target.rate_limits  # type: ignore[attr-defined] # not every target has any
         return limits
 
     with OpenAIServer([ok(headers=headers("tokens", "1000", "0", "10s"))]) as server:
-        assert asyncio.run(scenario(server)) == RateLimits(requests_per_minute=90, tokens_per_s=100.0)
+        assert asyncio.run(scenario(server)) == RateLimits(requests_per_minute=90, tokens_per_s=98.0)
