@@ -205,6 +205,8 @@ def reproduce_command(suite: Suite, baseline: str | None, options: RunOptions) -
         words += ["--baseline", baseline]
     if options.samples is not None:
         words += ["--samples", str(options.samples)]
+    if options.batch:
+        words.append("--batch")
     if options.until_decided is not None:
         words += ["--until-decided", *(["--recheck"] if options.until_decided.recheck else [])]
     return shlex.join(words)
