@@ -156,8 +156,21 @@ SCORING = ("nltk", "sacrebleu", "textstat", "MeCab", "rouge_score", "jsonschema"
 COUNTING = ("numpy", "scipy", "sqlalchemy")
 
 
+# What reads stored runs, compares arms, ranks versions, classifies, or splits votes: none of it serves a single arm.
+COMPARING = (
+    "retest.decision.decide",
+    "retest.domain.comparison",
+    "retest.report.terminal_comparison",
+    "retest.stats.agreement",
+    "retest.stats.classification",
+    "retest.stats.compare",
+    "retest.workflows.compare_arms",
+)
+SUITES = ("jinja2", "yaml", "retest.suites.spec")
+
+
 def loaded_by(project: Project, *args: str) -> set[str]:
-    """Return the top-level modules that a command has loaded when it ends; it must end with code 0."""
+    """Return the modules that a command has loaded when it ends; it must end with code 0."""
     code = (
         "import sys\n"
         f"sys.argv = ['retest', *{args!r}]\n"
@@ -166,7 +179,7 @@ def loaded_by(project: Project, *args: str) -> set[str]:
         "    main()\n"
         "except SystemExit as end:\n"
         "    assert end.code in (0, None), end.code\n"
-        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.__stderr__)"
+        "print(*sys.modules, file=sys.__stderr__)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=project.root, env=project.env(), capture_output=True, text=True, check=True
@@ -177,16 +190,23 @@ def loaded_by(project: Project, *args: str) -> set[str]:
 def test_checking_loads_no_library_that_calls_scores_or_counts(project: Project) -> None:
     """`retest check` stays quick whatever the suite names."""
     project.write_cases(2)
-    project.write_suite(metrics=["exact_match", "rouge", "bleu", "readability", "json_valid"])
-    assert not loaded_by(project, "check").intersection(CALLING + SCORING + COUNTING)
+    project.write_suite(
+        metrics=["exact_match", "rouge", "bleu", "readability", "json_valid", "similarity"], gate={"block": "unproven"}
+    )
+    others = ("asyncio", "rapidfuzz", "rich", "retest.domain.run", "retest.revisions.git")
+    assert not loaded_by(project, "check").intersection(CALLING + SCORING + COUNTING + others)
 
 
 def test_running_on_recordings_loads_no_library_that_calls_or_that_other_metrics_need(project: Project) -> None:
-    """A replay suite with `exact_match` pays for no endpoint's library and no other metric's; showing it neither."""
+    """A replay suite with `exact_match` pays for no endpoint's library, no other metric's and nothing that compares.
+
+    Showing its run reads no suite either.
+    """
     project.write_cases(2)
     project.write_rows("datasets/rec.jsonl", [{"case_id": f"c{i}", "output": f"q{i}"} for i in range(2)])
     project.write_suite(targets=[{"name": "rec", "provider": "replay", "path": "../datasets/rec.jsonl"}])
-    assert not loaded_by(project, "run").intersection(CALLING + SCORING)
+    assert not loaded_by(project, "run").intersection(CALLING + SCORING + COMPARING)
+    assert not loaded_by(project, "show").intersection(CALLING + SCORING + COMPARING + SUITES)
     assert not loaded_by(project, "show").intersection(CALLING + SCORING)
 
 
