@@ -71,6 +71,7 @@ def command(
         pairwise=asker,
         again=again,
         run_code=workspace.untrusted is None,
+        processes=workspace.settings.score_processes,
     )
     comparison, chosen = _compare(workspace, (baseline, candidate), wish)
     if chosen is not None and not as_json:

@@ -198,7 +198,12 @@ def compare_pair(store: Store, first: Contender, second: Contender) -> RunCompar
         found = [
             diff_runs(
                 *sides,
-                DiffOptions(arms=arms, pairwise=PairwiseOnDemand(workspace), run_code=workspace.untrusted is None),
+                DiffOptions(
+                    arms=arms,
+                    pairwise=PairwiseOnDemand(workspace),
+                    run_code=workspace.untrusted is None,
+                    processes=workspace.settings.score_processes,
+                ),
                 cwd=workspace.cwd,
                 now=workspace.clock(),
             )

@@ -27,14 +27,7 @@ from retest.decision.drift import mark_drift
 from retest.decision.metric_scores import metric_scores, short_of_samples
 from retest.decision.pairwise import pairwise_scores
 from retest.decision.slices import compare_slices
-from retest.domain.comparison import (
-    Answer,
-    ArmComparison,
-    ChangedCase,
-    ComparedRun,
-    Difference,
-    RunComparison,
-)
+from retest.domain.comparison import Answer, ArmComparison, ChangedCase, ComparedRun, Difference, RunComparison
 from retest.domain.json_value import content_hash
 from retest.domain.pairwise import PAIRWISE, PairwiseResult
 from retest.domain.run import Run, RunArm
@@ -71,6 +64,7 @@ class DiffOptions:
         pairwise: who has pairs of answers judged; None leaves pairwise metrics without a verdict.
         again: who has stored answers judged again; None compares the judgments that are there.
         run_code: metrics that run the user's code may score anew; not where the files are a stranger's.
+        processes: how many may score anew; None for as many as pay.
     """
 
     arms: tuple[str, str] | None = None
@@ -81,6 +75,7 @@ class DiffOptions:
     pairwise: PairwiseAsker | None = None
     again: JudgeAgain | None = None
     run_code: bool = True
+    processes: int | None = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +168,7 @@ def align_runs(baseline: Side, candidate: Side, options: DiffOptions, *, cwd: Pa
         sides.plans,
         pairs,
         arms.pairs,
-        Means(cwd=cwd, again=options.again, run_code=options.run_code),
+        Means(cwd=cwd, again=options.again, run_code=options.run_code, processes=options.processes),
     )
     return replace(sides, renewed=renewed, base_dir=(cwd / after.suite_path).parent), arms
 

@@ -46,6 +46,7 @@ class Terms:
         pairwise: who has pairs of answers judged.
         again: who has both sides judged again in one session, where the policy wants that.
         run_code: metrics that run the user's code may score anew.
+        processes: how many may score anew; None for as many as pay.
     """
 
     policy: GatePolicy
@@ -56,6 +57,7 @@ class Terms:
     pairwise: PairwiseAsker | None = None
     again: JudgeAgain | None = None
     run_code: bool = True
+    processes: int | None = 1
 
 
 def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, terms: Terms) -> Judged:
@@ -71,6 +73,7 @@ def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, t
             pairwise=terms.pairwise,
             again=again,
             run_code=terms.run_code,
+            processes=terms.processes,
         )
         # Reviews decide where the suite asks for them; whoever reviews an answer adds no metric to the gate.
         sides = [replace(side, scores=without_automatic(side.scores)) for side in (baseline.side, candidate)]

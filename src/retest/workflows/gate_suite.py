@@ -52,6 +52,7 @@ class GateJob:
             now=workspace.clock(),
             shown_cases=self.shown_cases,
             run_code=workspace.untrusted is None,
+            processes=workspace.settings.score_processes,
             pairwise=PairwiseOnDemand(workspace, offline=self.options.offline),
             again=JudgeAgain(
                 workspace,

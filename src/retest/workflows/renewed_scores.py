@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -82,11 +83,13 @@ class Means:
         cwd: where the suite's path starts.
         again: has judges asked; None: nobody is.
         run_code: the user's own code may run.
+        processes: how many may score; None for as many as pay.
     """
 
     cwd: Path
     again: JudgeAgain | None = None
     run_code: bool = True
+    processes: int | None = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +143,7 @@ def renew_scores(
                 stack.callback(task.metric.close)
                 tasks.append(task)
         if tasks:
-            done |= _score(baseline, candidate, tasks, pairs, arms)
+            done |= _score(baseline, candidate, tasks, pairs, arms, means.processes)
     return Renewed(metrics=done)
 
 
@@ -230,6 +233,7 @@ def _score(
     tasks: Sequence[_Task],
     pairs: CasePairs,
     arms: Sequence[tuple[RunArm, RunArm]],
+    processes: int | None,
 ) -> dict[str, RenewedMetric]:
     cases = _candidate_cases(candidate, pairs)
     if cases is None or not _has_outputs(baseline):
@@ -242,10 +246,11 @@ def _score(
         if task.both or (task.plan.rescoring == "baseline" and stored[task.plan.metric.name] is None)
     ]
     partly = [task for task in tasks if task not in whole]
-    before = _side_scores(baseline, first, whole, cases)
-    reworded = _side_scores(baseline, first, partly, {case_id: cases[case_id] for case_id in pairs.reworded})
+    scored = partial(_side_scores, processes=processes)
+    before = scored(baseline, first, whole, cases)
+    reworded = scored(baseline, first, partly, {case_id: cases[case_id] for case_id in pairs.reworded})
     before |= {name: _patched(stored[name] or {}, anew) for name, anew in reworded.items()}
-    after = _side_scores(candidate, second, [task for task in whole if task.both], cases)
+    after = scored(candidate, second, [task for task in whole if task.both], cases)
     return {
         task.plan.metric.name: RenewedMetric(
             baseline=before.get(task.plan.metric.name, {}),
@@ -279,7 +284,12 @@ def _candidate_cases(candidate: SideLike, pairs: CasePairs) -> dict[str, Case] |
 
 
 def _side_scores(
-    side: SideLike, arms: Sequence[str], tasks: Sequence[_Task], cases: Mapping[str, Case]
+    side: SideLike,
+    arms: Sequence[str],
+    tasks: Sequence[_Task],
+    cases: Mapping[str, Case],
+    *,
+    processes: int | None,
 ) -> dict[str, dict[str, CaseScores]]:
     """Return metric -> arm -> scores made anew of one side."""
     from retest.workflows.score_again import GivenOutputs, Outputs, score_outputs
@@ -292,7 +302,7 @@ def _side_scores(
         outputs: Outputs | GivenOutputs = GivenOutputs(texts=side.outputs, arm=arm, case_ids=cases.keys())
         if side.store is not None and side.run is not None:
             outputs = Outputs(store=side.store, run=side.run, arm=arm, case_ids=cases.keys())
-        for name, scores in score_outputs(outputs, metrics, cases).items():
+        for name, scores in score_outputs(outputs, metrics, cases, processes).items():
             found[name][arm] = scores
     return found
 

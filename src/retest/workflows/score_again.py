@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from retest.errors import RetestError
 from retest.metrics.base import Metric
 from retest.metrics.registry import build_metric, metric_classes
 from retest.runner.score import Scorer
+from retest.runner.score_processes import ProcessOptions
 from retest.runner.table import NOT_APPLICABLE
 
 if TYPE_CHECKING:
@@ -101,16 +103,22 @@ class GivenOutputs:
 
 
 def score_outputs(
-    outputs: Outputs | GivenOutputs, metrics: Mapping[str, Metric[Any]], cases: Mapping[str, Case]
+    outputs: Outputs | GivenOutputs,
+    metrics: Mapping[str, Metric[Any]],
+    cases: Mapping[str, Case],
+    processes: int | None = 1,
 ) -> dict[str, CaseScores]:
-    """Return metric -> case id -> scores of stored outputs, judged against the cases given."""
+    """Return metric -> case id -> scores of stored outputs, judged against the cases given.
+
+    At most so many `processes` score; None for as many as pay.
+    """
     found: dict[str, dict[str, list[float | None]]] = {name: {} for name in metrics}
-    scorer = Scorer(metrics)
-    for batch in _batches(outputs.read()):
-        rows = asyncio.run(scorer.score_batch([(cases[sample.case_id], sample.outcome) for sample in batch]))
-        for sample, row in zip(batch, rows, strict=True):
-            for name, scores in found.items():
-                put_score(scores, sample.case_id, row.get(name))
+    with closing(Scorer(metrics, processes=ProcessOptions(limit=processes))) as scorer:
+        for batch in _batches(outputs.read()):
+            rows = asyncio.run(scorer.score_batch([(cases[sample.case_id], sample.outcome) for sample in batch]))
+            for sample, row in zip(batch, rows, strict=True):
+                for name, scores in found.items():
+                    put_score(scores, sample.case_id, row.get(name))
     return dict(found)
 
 
