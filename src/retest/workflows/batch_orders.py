@@ -10,7 +10,8 @@ import asyncio
 import random
 import secrets
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, TypeVar
@@ -18,6 +19,7 @@ from typing import IO, TypeVar
 from retest.domain.batch import NEVER_SENT, Batch
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError
+from retest.errors import IncompleteError, Problem
 from retest.runner.events import BatchNews, Listener
 from retest.runner.pacing import RetryPolicy
 from retest.runner.stopping import StopSignal
@@ -108,7 +110,8 @@ class Order:
         self.model = model
         self.identity = identity
         self.keys: list[str] = []
-        self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the order
+        with _room_for_files():
+            self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the order
         self._most = min(most, MOST_REQUESTS)
         self._bytes = 0
 
@@ -117,14 +120,43 @@ class Order:
         return len(self.keys) < self._most and self._bytes + len(line) <= MOST_BYTES
 
     def add(self, key: str, line: bytes) -> None:
-        """Add a call."""
+        """Add a call.
+
+        Raises:
+            IncompleteError: there is no room for temporary files.
+        """
         self.keys.append(key)
-        self.file.write(line)
+        with _room_for_files():
+            self.file.write(line)
         self._bytes += len(line)
+
+    def complete(self) -> None:
+        """Have all of it in the file.
+
+        Raises:
+            IncompleteError: there is no room for temporary files.
+        """
+        with _room_for_files():
+            self.file.flush()
 
     def close(self) -> None:
         """Throw the file away."""
-        self.file.close()
+        with suppress(OSError):  # what could not be written need not be
+            self.file.close()
+
+
+@contextmanager
+def _room_for_files() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise IncompleteError(
+            Problem(
+                slug="batch-no-room",
+                message=f"the file of a batch cannot be written: {error.strerror or error}",
+                fix="make room where temporary files go (TMPDIR); nothing was sent, and the same command goes on",
+            )
+        ) from error
 
 
 async def hand_over(desk: Desk, order: Order) -> Batch:
@@ -133,8 +165,10 @@ async def hand_over(desk: Desk, order: Order) -> Batch:
     Raises:
         BatchCallError: the provider refused it: nothing is out, and its calls are free again. Or what became of it is
             not known: then it stays noted.
+        IncompleteError: there is no room for temporary files.
         StoppedError: the run was stopped; what is noted is gone on with by the next process.
     """
+    order.complete()
     token = f"retest-{secrets.token_hex(8)}"
     new = NewBatch(
         token=token,

@@ -14,7 +14,8 @@ from retest.domain.batch import Batch
 from retest.domain.sample import CallError, Response
 from retest.domain.sequential import UntilDecided
 from retest.errors import ExitCode, IncompleteError, UsageError
-from retest.runner.events import BatchNews, PlanReady, WaitingForBatch
+from retest.runner.events import BatchNews, PlanReady, WaitingForBatch, WaitingForOthers
+from retest.runner.plan import CaseSelection
 from retest.runner.stopping import StopSignal
 from retest.workflows.run import RunOutcome
 from support.batch_project import KEY, BatchProject, Told
@@ -461,6 +462,26 @@ def test_a_direct_run_waits_for_a_batch_that_somebody_waits_for(tmp_path: Path) 
         assert direct.run.counts.ledger_hits == 10
         assert paid_once(server, 10)
         assert len(server.batches) == 1
+
+
+def test_calls_that_another_process_makes_are_left_to_it(tmp_path: Path) -> None:
+    """A run by batch orders the others, waits, and has the answer when it is there."""
+    hold = [True]
+    with BatchServer(lambda request: ok(request.last_user, until=lambda: not hold[0])) as server:
+        project = BatchProject(tmp_path, server)
+
+        async def main() -> tuple[RunOutcome, RunOutcome]:
+            direct = asyncio.ensure_future(project.go(batch=False, selection=CaseSelection(limit=1)))
+            await _until(lambda: server.in_flight == 1)
+            told = Told()
+            by_batch = asyncio.ensure_future(project.go(told))
+            await _until(lambda: bool(told.of(WaitingForOthers)))
+            hold[0] = False
+            return await direct, await by_batch
+
+        assert {outcome.exit_code for outcome in asyncio.run(main())} == {ExitCode.PASSED}
+        assert [len(batch.lines) for batch in server.batches] == [9]
+        assert (server.paid.total(), server.count) == (9, 1)
 
 
 async def _until(holds: Any) -> None:
