@@ -174,13 +174,15 @@ _FIRST_COLLECTION = 200_000
 
 
 def _collect_seldom() -> None:
-    """Have the collector look for the first time when the start is over, and never again at what was there then."""
+    """Have the collector look for the first time when the start is over, and never at what was there then.
 
-    def go_on(phase: str, _: object) -> None:
-        if phase == "stop":
-            gc.callbacks.remove(go_on)
-            gc.freeze()
-            gc.set_threshold(_COLLECT_EVERY, 20, 20)
+    A walk over all that a start has made would hold up the calls in flight; next to nothing of it is garbage.
+    """
+
+    def go_on(_phase: str, _: object) -> None:
+        gc.callbacks.remove(go_on)
+        gc.freeze()  # before the walk, so that there is nothing to walk over
+        gc.set_threshold(_COLLECT_EVERY, 20, 20)
 
     gc.callbacks.append(go_on)
     gc.set_threshold(_FIRST_COLLECTION, 20, 20)
