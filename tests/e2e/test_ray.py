@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.judging import JudgedServer, grade
 from support.openai_server import OpenAIServer, Received, Reply, ok, unauthorized
 from support.project import Project
 from support.ray_nodes import RayNodes, ray_nodes
@@ -19,6 +20,7 @@ from support.waiting import wait_until
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 
 KEY = "sk-planted-8f3a17c2-never-on-disk"
+ARGUMENT = "planted-argument-51b7"
 
 
 @pytest.fixture(scope="module")
@@ -102,20 +104,45 @@ def test_ctrl_c_keeps_what_was_paid_for(project: Project, cluster: RayNodes) -> 
 
 
 def test_no_key_reaches_a_file(project: Project, cluster: RayNodes) -> None:
-    """A key of the environment is in no log of Ray, in no file of the project, and in nothing that was printed."""
+    """A key is in no log of Ray, in no file of the project, and not printed; nor does Ray know the command line."""
     project.write_cases(20)
     with OpenAIServer(lambda request: ok(request.last_user)) as server:
         project.write_suite(server.base_url)
-        process = start(project, cluster)
+        process = start(project, cluster, "--meta", f"note={ARGUMENT}")
         out, err = process.communicate(timeout=200)
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert process.returncode == 0
     assert KEY.encode() not in out + err
-    folders = [project.root, cluster.session]
-    assert [path for folder in folders for path in holding(folder, KEY.encode())] == []
+    assert [*holding(project.root, KEY), *holding(cluster.session, KEY)] == []
+    assert [*holding(cluster.session, ARGUMENT)] == []
+    assert [*holding(cluster.session, cluster.address)] != []  # it is looked for in the right place
 
 
-def holding(folder: Path, text: bytes) -> Iterator[Path]:
+def holding(folder: Path, text: str) -> Iterator[Path]:
     for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink() and text in path.read_bytes():
+        if path.is_file() and not path.is_symlink() and text.encode() in path.read_bytes():
             yield path
+
+
+def test_judges_are_asked_by_workers(project: Project, cluster: RayNodes) -> None:
+    """Each answer is judged once, and the judge's account is the run's."""
+    project.write_cases(30)
+    with JudgedServer(lambda _: grade(4, "明快です")) as server:
+        project.write_suite(server.base_url, **server.suite())
+        report = ended(start(project, cluster))
+        assert len(server.judgments) == 30
+    assert report["judges"]["grader"]["calls"] == 30
+    assert report["metrics"]["judge_grade"]["mean"] == 4.0
+
+
+def test_a_cluster_of_our_own_ends_with_the_run(project: Project) -> None:
+    """`--address local` needs nothing that runs, and leaves neither a process nor a folder."""
+    project.write_cases(12)
+    before = set(Path("/tmp").glob("retest-ray-*"))  # noqa: S108 - where they are made
+    with OpenAIServer(lambda request: ok(request.last_user)) as server:
+        project.write_suite(server.base_url)
+        done = project.run("run", "--address", "local", "--workers", "1", "--json", timeout_s=200, OPENAI_API_KEY=KEY)
+    assert done.code == 0, done.err
+    assert done.json["calls"] == 12
+    assert set(Path("/tmp").glob("retest-ray-*")) == before  # noqa: S108 - the same
+    assert "ray" not in done.err.lower().replace("address", "")

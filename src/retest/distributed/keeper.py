@@ -74,7 +74,6 @@ class Keeper:
         self._ready: deque[PlannedCall] = deque()
         self._paid: dict[str, _Paid] = {}  # recorded or found, and not yet stored as samples
         self._seats: dict[str, _Seat] = {}
-        self._former: list[Mapping[str, JudgeCounts]] = []  # what judges of lost workers came to
         self._fetched_by: dict[str, str] = {}  # key -> worker
         self._feeding = False
         self._changed = asyncio.Event()
@@ -109,8 +108,8 @@ class Keeper:
         return sum(not seat.lost for seat in self._seats.values())
 
     def judge_counts(self) -> list[Mapping[str, JudgeCounts]]:
-        """Return what the judges of each worker came to."""
-        return [*self._former, *(seat.judges for seat in self._seats.values())]
+        """Return what the judges of each worker came to, those of lost ones too."""
+        return [seat.judges for seat in self._seats.values()]
 
     def feeding(self, *, on: bool) -> None:
         """Say whether more calls are about to come."""
@@ -243,9 +242,10 @@ class Keeper:
     def _is_over(self) -> bool:
         if self.failure is not None:
             return True
-        seats = [seat for seat in self._seats.values() if not seat.lost]
-        if self._feeding or not all(seat.idle for seat in seats):
+        seats = self._seats.values()
+        if self._feeding or not all(seat.idle or seat.lost for seat in seats):
             return False
+        # What a lost worker had is put back in a moment.
         return self._course.stop.is_set or not (self._ready or any(seat.calls for seat in seats))
 
     # -- the ledger ------------------------------------------------------------------------------------------------
