@@ -9,7 +9,7 @@ from retest.domain.json_value import content_hash
 from retest.domain.judge import JudgeSpec
 from retest.domain.suite import Redaction, Suite
 from retest.suites.arms import BuiltArm, build_arms
-from retest.suites.check import check_cases
+from retest.suites.check import CaseCheck
 from retest.suites.dataset_entry import build_dataset
 from retest.suites.discover import suite_name
 from retest.suites.gate_entries import build_gate, warn_without_assertion
@@ -44,9 +44,10 @@ def build_suite(scope: SuiteScope, *, folder: str, source: str) -> Suite | None:
     check_same_model(scope, _asked(metrics.built), arms)
     _check_counts(scope, spec, metrics.built)
     _check_sections(scope)
-    cases = build_dataset(scope, spec.dataset) if spec.dataset else None
+    check = CaseCheck(prompts, _all_or_none(read, metrics), gate)
+    cases = build_dataset(scope, spec.dataset, check.take) if spec.dataset else None
     if cases is not None:
-        check_cases(scope, cases, prompts, _all_or_none(read, metrics), gate)
+        check.report(scope)
     if not scope.has_errors():
         warn_without_assertion(scope, metrics.built)
     if scope.has_errors() or cases is None:

@@ -1,11 +1,11 @@
-"""Checks that need the whole dataset: made in one pass over it, without holding cases."""
+"""Checks that need the whole dataset: made while it is first read, without holding cases."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from retest.domain.case import Case, CaseSource
+from retest.domain.case import Case
 from retest.domain.json_value import JsonValue
 from retest.domain.prompt import Template
 from retest.domain.suite import GatePolicy
@@ -48,6 +48,7 @@ class _Pass:
     """What one pass over the dataset finds out."""
 
     templates: dict[str, Template]  # by prompt
+    every: frozenset[str]  # variables that some prompt requires
     metrics_need_expected: bool
     wanted: set[str]  # ids and tags that the gate names
     shown: InputCheck
@@ -59,24 +60,22 @@ class _Pass:
     failures: dict[Problem, _Rows] = field(default_factory=dict)
     bad_expected: dict[tuple[str, str], _Rows] = field(default_factory=dict)  # by metric and reason
 
-    def take(self, cases: Iterable[Case]) -> None:
-        """Look at each case once."""
-        every = frozenset().union(*(template.required_variables for template in self.templates.values()))
-        for case in cases:
-            self.cases += 1
-            if self.cases <= _RENDERED:
-                self._render(case)
-            if case.expected is None:
-                self.without_expected.add(case)
-            else:
-                self._check_expected(case)
-            if not every <= case.vars.keys():
-                self._note_missing(case)
-            self.shown.take(case)
-            if len(self.names) < _MAX_NAMES:
-                self.names.update(dict.fromkeys(case.vars))
-            if self.wanted:
-                self.wanted -= {case.case_id, *case.tags}
+    def take(self, case: Case) -> None:
+        """Look at the next case."""
+        self.cases += 1
+        if self.cases <= _RENDERED:
+            self._render(case)
+        if case.expected is None:
+            self.without_expected.add(case)
+        else:
+            self._check_expected(case)
+        if not self.every <= case.vars.keys():
+            self._note_missing(case)
+        self.shown.take(case)
+        if len(self.names) < _MAX_NAMES:
+            self.names.update(dict.fromkeys(case.vars))
+        if self.wanted:
+            self.wanted -= {case.case_id, *case.tags}
 
     def _check_expected(self, case: Case) -> None:
         for metric, check in self.checks:
@@ -108,40 +107,41 @@ def _render_problems(template: Template, variables: Mapping[str, JsonValue]) -> 
     return ()
 
 
-def check_cases(
-    scope: SuiteScope,
-    cases: CaseSource,
-    prompts: Sequence[BuiltPrompt],
-    metrics: Sequence[BuiltMetric] | None,
-    gate: GatePolicy,
-) -> None:
-    """Note variables that rows lack, cases that nothing can judge, and case ids that are not there.
+class CaseCheck:
+    """Looks for variables that rows lack, for cases that nothing can judge, and for case ids that are not there.
 
     Args:
-        scope: the suite.
-        cases: the opened dataset.
         prompts: those that could be read.
         metrics: None where some had mistakes, so that what the others can judge says nothing.
         gate: its `never_fail` names cases and tags.
     """
-    found = _Pass(
-        templates={built.prompt.name: built.prompt.template for built in prompts},
-        metrics_need_expected=bool(metrics) and all(metric.needs_expected for metric in metrics or ()),
-        wanted=set(gate.never_fail),
-        shown=InputCheck(metric.shown for metric in metrics or () if metric.shown is not None),
-        checks=[(one.spec.name, one.check_expected) for one in metrics or () if one.check_expected is not None],
-    )
-    found.take(cases)
-    if found.cases == 0:
-        scope.error("suite-no-cases", "the dataset has no cases", scope.key("dataset"))
-        return
-    _report_variables(scope, found, prompts)
-    _report_failures(scope, found)
-    found.shown.report(scope, found.cases, list(found.names))
-    if metrics is not None:
-        _report_expected(scope, found, metrics)
-        _report_bad_expected(scope, found, metrics)
-    _report_gate(scope, found, gate)
+
+    def __init__(self, prompts: Sequence[BuiltPrompt], metrics: Sequence[BuiltMetric] | None, gate: GatePolicy) -> None:
+        self._prompts, self._metrics, self._gate = prompts, metrics, gate
+        templates = {built.prompt.name: built.prompt.template for built in prompts}
+        self._found = _Pass(
+            templates=templates,
+            every=frozenset().union(*(template.required_variables for template in templates.values())),
+            metrics_need_expected=bool(metrics) and all(metric.needs_expected for metric in metrics or ()),
+            wanted=set(gate.never_fail),
+            shown=InputCheck(metric.shown for metric in metrics or () if metric.shown is not None),
+            checks=[(one.spec.name, one.check_expected) for one in metrics or () if one.check_expected is not None],
+        )
+        self.take = self._found.take
+
+    def report(self, scope: SuiteScope) -> None:
+        """Note in the suite what was found in all of its cases."""
+        found = self._found
+        if found.cases == 0:
+            scope.error("suite-no-cases", "the dataset has no cases", scope.key("dataset"))
+            return
+        _report_variables(scope, found, self._prompts)
+        _report_failures(scope, found)
+        found.shown.report(scope, found.cases, list(found.names))
+        if self._metrics is not None:
+            _report_expected(scope, found, self._metrics)
+            _report_bad_expected(scope, found, self._metrics)
+        _report_gate(scope, found, self._gate)
 
 
 def _report_variables(scope: SuiteScope, found: _Pass, prompts: Sequence[BuiltPrompt]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from retest.domain.case import CaseSource
+from retest.domain.case import Case, CaseSource
 from retest.errors import SuiteError
 from retest.suites.dataset_files import DatasetFile, DatasetOptions, InlineCase, open_dataset
 from retest.suites.named_files import check_file
@@ -13,14 +13,14 @@ from retest.suites.spec import DatasetEntry
 from retest.suites.yaml_nodes import ListNode, NodePath, find
 
 
-def build_dataset(scope: SuiteScope, entry: DatasetEntry) -> CaseSource | None:
-    """Return the opened dataset; what is wrong is noted in `scope`."""
+def build_dataset(scope: SuiteScope, entry: DatasetEntry, look: Callable[[Case], object]) -> CaseSource | None:
+    """Return the opened dataset, each of its cases shown to `look`; what is wrong is noted in `scope`."""
     places = list(_path_places(scope, entry))
     present = [check_file(scope, scope.file(text), scope.at(*path), "dataset file") for path, text in places]
     if not all(present):
         return None
     try:
-        return open_dataset(_options(scope, entry))
+        return open_dataset(_options(scope, entry), look)
     except SuiteError as error:
         scope.problems.extend(error.problems)
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,13 +28,17 @@ _DIGEST_DIGITS = 16  # of a content hash, for 64 bits
 _MAX_NAMES = 500
 
 
-def open_dataset(options: DatasetOptions) -> CaseSource:
+def open_dataset(options: DatasetOptions, look: Callable[[Case], object] | None = None) -> CaseSource:
     """Read every row once and check it; the source returned reads the files anew for each iteration.
+
+    Args:
+        options: where the rows are, and what their fields mean.
+        look: is shown each case once, in order, for other checks of all cases: each reading takes time.
 
     Raises:
         SuiteError: the problems of the rows (the first 20 and a count), or no case at all.
     """
-    return _Survey(options).source()
+    return _Survey(options, look).source()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +108,9 @@ class _Numbering:
 class _Survey:
     """The first pass: checks every row, and finds what must be known before later passes can stream."""
 
-    def __init__(self, options: DatasetOptions) -> None:
+    def __init__(self, options: DatasetOptions, look: Callable[[Case], object] | None) -> None:
         self._options = options
+        self._look = look
         self._problems = ProblemList()
         self._filter = RowFilter(options.where)
         self._numbering = _Numbering()
@@ -133,7 +138,7 @@ class _Survey:
         selection = _Selection(repeated=frozenset(self._numbering.repeated), threshold=self._threshold(), states=states)
         if self._options.subset is not None:
             for case in _cases(self._options, selection):
-                self._fingerprint.add(case)
+                self._add(case)
         return _Dataset(
             options=self._options,
             selection=selection,
@@ -153,7 +158,12 @@ class _Survey:
         if self._options.subset is not None:
             self._keep_rank(_rank(self._options.seed, case.case_id), self._options.subset)
         elif self._options.limit is None or self._fingerprint.count < self._options.limit:
-            self._fingerprint.add(case)
+            self._add(case)
+
+    def _add(self, case: Case) -> None:
+        self._fingerprint.add(case)
+        if self._look is not None:
+            self._look(case)
 
     def _look_for_fields(self, item: Draft) -> None:
         self._unseen = {name for name in self._unseen if look_up(item.row.fields, name) is MISSING}

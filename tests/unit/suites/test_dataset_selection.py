@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from retest.domain.case import Case
 from retest.errors import SuiteError
 from retest.suites.dataset_files import DatasetOptions, open_dataset
 from support.dataset_folder import cases, jsonl, problems
@@ -142,3 +143,17 @@ def test_a_file_that_changed_since_it_was_checked_is_refused(tmp_path: Path) -> 
     with pytest.raises(SuiteError) as caught:
         list(source)
     assert caught.value.problems[0].slug == "dataset-changed"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"limit": 3}, {"where": {"lang": "ja"}}, {"subset": 3, "seed": 1}, {"id": "n"}, {"limit": 2, "subset": 4}],
+    ids=["all", "limit", "where", "subset", "id", "limit of a subset"],
+)
+def test_who_looks_while_a_dataset_is_opened_sees_its_cases(tmp_path: Path, options: dict[str, Any]) -> None:
+    """The checks of a suite need no reading of their own: same cases, same ids, same order."""
+    rows = [{"n": n, "lang": "ja" if n % 2 else "en", "vars": {"q": n // 3}, "expected": "答"} for n in range(8)]
+    seen: list[Case] = []
+    source = open_dataset(DatasetOptions(files=(jsonl(tmp_path, *rows),), vars="vars", **options), seen.append)
+    assert seen == list(source)
+    assert seen
