@@ -383,7 +383,7 @@ class Store:
             return
         self._closed = True
         try:
-            if self._leases:
+            if self._leases and not self._writer.is_shut_out:
                 self._writer.write_now(lambda connection: forget_owners(connection, *self._leases))
         except RetestError:
             pass  # the claims end by themselves when this process is gone

@@ -153,6 +153,11 @@ def as_store_error(error: BaseException, place: str) -> BaseException:
     return store_error(fault, place, str(original).strip())
 
 
+def is_locked(error: BaseException) -> bool:
+    """Return whether a driver gave up because another process kept the store locked."""
+    return _classify(getattr(error, "orig", None) or error) is LOCKED
+
+
 def store_error(fault: Fault, place: str, reason: str = "") -> StoreError:
     """Return the error for a fault at a place, with the database's own words as a detail."""
     first_lines = tuple(mask_passwords(line) for line in reason.splitlines()[:3] if line.strip())

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from retest.errors import Problem, StoreError
 from retest.store.engine import Database
-from retest.store.faults import as_store_error
+from retest.store.faults import as_store_error, is_locked
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
@@ -66,6 +66,7 @@ class Writer:
         self._closing = False
         self._thread: threading.Thread | None = None
         self._connection: sa.Connection | None = None
+        self.is_shut_out = False  # another process holds the lock, and held it for as long as is waited
 
     async def write(self, work: Work[T]) -> T:
         """Run work in a transaction; it is durable when this returns.
@@ -145,8 +146,10 @@ class Writer:
 
     def _beat_if_due(self) -> float | None:
         """Beat where it is time; return the seconds to the next beat."""
-        if self._beat is None:
+        if self._beat is None or self._closing:
             return None
+        if self.is_shut_out and self._waiting:
+            return 0.0  # what waits asks for the lock as well, and has somebody to tell
         wait_s = self._next_beat_s - time.monotonic()
         if wait_s > 0:
             return wait_s
@@ -160,8 +163,12 @@ class Writer:
         if len(jobs) > 1:
             try:
                 values = self._commit(jobs)
-            except Exception:  # noqa: BLE001 - whichever piece raised raises again below, alone
+            except Exception as error:  # noqa: BLE001 - whichever piece raised raises again below, alone
                 self._disconnect()
+                self._note(error)
+                if self.is_shut_out:  # each alone would wait as long once more
+                    failure = as_store_error(error, self._database.place)
+                    return [_Outcome(job, error=failure) for job in jobs]
             else:
                 return [_Outcome(job, value) for job, value in zip(jobs, values, strict=True)]
         return [self._attempt(job) for job in jobs]
@@ -175,6 +182,7 @@ class Writer:
                 return _Outcome(job, self._read(job) if job.reads else self._commit([job])[0])
             except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for this work
                 self._disconnect()
+                self._note(error)
                 failure = error
                 if not _may_pass(error):
                     break
@@ -188,7 +196,14 @@ class Writer:
         if self._connection is None:
             self._connection = self._database.connect_writer()
         with self._connection.begin():
-            return [job.work(self._connection) for job in jobs]
+            values = [job.work(self._connection) for job in jobs]
+        self.is_shut_out = False
+        return values
+
+    def _note(self, error: Exception) -> None:
+        self.is_shut_out = is_locked(error) and not _may_pass(error)
+        if self.is_shut_out:  # let those who wait hear of it before the lock is waited for once more
+            self._next_beat_s = max(self._next_beat_s, time.monotonic() + min(1.0, self._beat_every_s))
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

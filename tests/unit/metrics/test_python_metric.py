@@ -64,7 +64,8 @@ def inner(output):
     return json.loads("{bad")  # the line that matters
 
 def leaves(output): sys.exit(3)
-def dies(output): os._exit(7)
+def dies(output): os.kill(os.getpid(), 9)
+def vanishes(output): os._exit(0)
 def loops(output):
     while True: pass
 def prints(output):
@@ -259,10 +260,18 @@ def test_an_endless_loop_ends(folder: Path) -> None:
 
 
 def test_a_dying_worker_is_replaced(folder: Path) -> None:
-    """os._exit takes the worker along, not the run."""
+    """Being killed takes the worker along, not the run."""
     failure = outcome(folder, "dies", isolate=True)
     assert isinstance(failure, MetricFailure)
-    assert "exit code 7" in failure.message
+    assert "exit code -9" in failure.message
+
+
+@pytest.mark.parametrize("isolate", [False, True], ids=["in process", "isolated"])
+def test_a_function_cannot_end_the_process_with_a_code_of_its_own(folder: Path, *, isolate: bool) -> None:
+    """os._exit(0) is a failure of the metric, not the end of a gate that passes."""
+    failure = outcome(folder, "vanishes", isolate=isolate)
+    assert isinstance(failure, MetricFailure)
+    assert "SystemExit: 0" in failure.message
 
 
 def test_one_worker_serves_all_calls(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -170,3 +171,34 @@ def test_a_failing_beat_is_tried_again(writer: Writer) -> None:
 
     writer.repeat(fail_first, 0.02)
     assert second.wait(60)
+
+
+def test_work_that_meets_a_lock_waits_for_it_once_together(tmp_path: Path) -> None:
+    """Fifty pieces fail after one wait, not each after a wait of its own; and closing asks for the lock no more."""
+    database = open_sqlite(tmp_path / "x.db", read_only=False, busy_timeout_s=0.1, clock=time.time)
+    writer = Writer(database)
+    writer.write_now(lambda connection: connection.exec_driver_sql("CREATE TABLE t (n INTEGER PRIMARY KEY)").close())
+    tries: list[int] = []
+    sa.event.listen(database.engine, "begin", lambda _: tries.append(1))
+    blocker = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    gate = threading.Event()
+
+    async def write_all() -> list[object]:
+        held = asyncio.ensure_future(writer.read(lambda _: gate.wait(5)))
+        await asyncio.sleep(0)
+        pieces = [asyncio.ensure_future(writer.write(insert(number))) for number in range(50)]
+        await asyncio.sleep(0)
+        gate.set()
+        await held
+        return await asyncio.gather(*pieces, return_exceptions=True)
+
+    found = in_loop(write_all)
+    assert {error.problems[0].slug for error in found if isinstance(error, StoreError)} == {"store-locked"}
+    assert (len(found), writer.is_shut_out) == (50, True)
+    assert len(tries) <= 4  # the read, and the pieces in one group or two
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert (count(writer), writer.is_shut_out) == (0, False)
+    writer.close()
+    database.close()
