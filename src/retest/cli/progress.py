@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _PLAIN_EVERY_S = 5.0
+_BATCH_EVERY_S = 60.0
 
 
 class Counters:
@@ -79,6 +80,7 @@ class RunProgress:
         self._started = self._last_line = clock()
         self._live: Progress | None = None
         self._task: TaskID | None = None
+        self._batches: dict[int, tuple[str, float]] = {}  # what was last said of them, and when
 
     def __enter__(self) -> Self:
         return self
@@ -161,9 +163,13 @@ class RunProgress:
             self._say(f"retrying after {event.kind} in {event.wait_s:.1f} s (attempt {event.attempt} failed)")
 
     def _say_batch_news(self, event: BatchNews) -> None:
-        self._started = self._last_line = self._clock()  # the pace shown is of what comes after
-        if not self._quiet:
-            self._say(batch_line(event.what, event.batch, event.errors))
+        now, batch = self._clock(), event.batch
+        self._started = self._last_line = now  # the pace shown is of what comes after
+        status, told = self._batches.get(batch.number, ("", now))
+        is_news = event.what != "state" or batch.status != status or now - told >= _BATCH_EVERY_S
+        if is_news and not self._quiet:
+            self._batches[batch.number] = (batch.status, now)
+            self._say(batch_line(event.what, batch, event.errors))
 
     def _say_stopping(self, event: Stopping) -> None:
         if event.reason == "interrupt":

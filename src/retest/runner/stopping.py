@@ -115,6 +115,10 @@ class Budget:
         self.settled += 1
         self.spent_usd += cost_usd or 0.0
 
+    def commit(self, calls: int) -> None:
+        """Count calls in that are out already, whatever the limits say."""
+        self.started += calls
+
     def give_back(self, calls: int) -> None:
         """Count calls out again that were never made."""
         self.started -= calls

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from retest.workflows.run import PreparedRun, RunOptions
     from retest.workflows.workspace import Workspace
 
+_LEAST_POLL_S = 0.01
 SETTLING_LOOKS = 2  # intervals within which a batch that was just created shows in the provider's list
 
 
@@ -141,7 +142,7 @@ def batch_stage(
 
     store, workspace, listener, stop = surroundings
     settings = workspace.settings
-    poll_s = float(settings["batch_poll_s"])
+    poll_s = max(_LEAST_POLL_S, float(settings["batch_poll_s"]))
     # What a run has of its store and its options, for the type checker.
     assert isinstance(prepared.ledger, StoredLedger)  # noqa: S101 - as said
     assert isinstance(execution.budget, Budget)  # noqa: S101 - as said

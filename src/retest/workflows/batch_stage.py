@@ -80,6 +80,7 @@ class BatchStage:
         self._fetched = fetched
         self._out: dict[int, _Out] = {}
         self._orders: dict[tuple[int, str | None], Order] = {}
+        self._ordered: set[str] = set()  # keys in those: arms that are the same call share it
         self._tries: Counter[str] = Counter()
         self._cover = Cover(plan.redactor)
         self._most = _MOST
@@ -140,7 +141,8 @@ class BatchStage:
 
     async def _look_through(self, chunk: Sequence[PlannedCall]) -> None:
         known = await self._desk.ledger.known([call.key for call in chunk])
-        missing = {call.key: call for call in chunk if call.key not in known and call.key not in self._fetched.errors}
+        settled = known | self._fetched.errors.keys() | self._ordered
+        missing = {call.key: call for call in chunk if call.key not in settled}
         out = await self._go_on_with_batches(missing)
         free = [call for key, call in missing.items() if key not in out]
         if not free or self._is_closed:
@@ -180,8 +182,7 @@ class BatchStage:
             return
         keys = await desk.batches.keys(number)
         if batch.run_id == desk.run_id:
-            for _ in keys:
-                await self._budget.admit()
+            self._budget.commit(len(keys))
         if batch.batch_id is None:
             await self._keep(len(keys), start(desk, batcher, batch, is_new=False), batcher)
         else:
@@ -217,6 +218,7 @@ class BatchStage:
             identity = self._targets[call.arm_index].identity
             order = self._orders[place] = Order(batcher, request.model, identity, self._most)
         order.add(call.key, line)
+        self._ordered.add(call.key)
 
     async def _send(self, place: tuple[int, str | None]) -> None:
         order = self._orders.pop(place)
@@ -224,6 +226,7 @@ class BatchStage:
             await self._keep(len(order.keys), hand_over(self._desk, order), order.batcher)
         finally:
             order.close()
+            self._ordered.difference_update(order.keys)
         self._may_order = not self._one_at_a_time
 
     def _batcher(self, call: PlannedCall) -> Batcher:
@@ -277,7 +280,12 @@ class BatchStage:
         if error.retryable and self._misses < _MOST_MISSES:
             return False
         del self._out[out.batch.number]
-        self._fetched.end("failing" if error.retryable else "refused", f"batch {out.batch.name}: {error.message}")
+        name = out.batch.name
+        if error.retryable:
+            self._fetched.end("failing", f"batch {name}: {error.message}")
+        else:
+            lost = f"where the provider knows it no more: retest batch forget {name}"
+            self._fetched.end("refused", f"batch {name}: {error.message} ({lost})")
         return True
 
     async def _finish(self, out: _Out, state: BatchState) -> None:

@@ -117,14 +117,15 @@ def test_models_and_repeats_have_their_places(tmp_path: Path, server: BatchServe
     assert paid_once(server, 12)
 
 
-def test_two_arms_that_are_the_same_call_share_it(tmp_path: Path, server: BatchServer) -> None:
-    """A file may hold a name only once."""
-    project = BatchProject(tmp_path, server, cases=3)
-    targets = [project.target(), project.target(name="twin")]
+def test_arms_that_are_the_same_call_share_it(tmp_path: Path, server: BatchServer) -> None:
+    """A file may hold a name only once, also where one case's calls are looked up in two portions."""
+    cases = 334  # 1,002 calls: one case is looked up in two portions
+    project = BatchProject(tmp_path, server, cases=cases)
+    targets = [project.target(name=name) for name in ("one", "two", "three")]
     project.files.write_suite(server.base_url, targets=targets)
     outcome = project.run()
     assert outcome.exit_code is ExitCode.PASSED
-    assert paid_once(server, 3)
+    assert paid_once(server, cases)
 
 
 def test_what_a_suite_redacts_is_redacted_in_batches(tmp_path: Path) -> None:
@@ -315,6 +316,20 @@ def test_budgets_hold_before_anything_is_sent(tmp_path: Path, server: BatchServe
         assert outcome.run is not None
         assert (outcome.stop_reason, outcome.exit_code) == ("budget", ExitCode.INCOMPLETE)
         assert (outcome.run.counts.samples, len(server.batches[-1].lines)) == (calls, calls)
+
+
+def test_calls_that_are_out_count_against_a_budget(tmp_path: Path, server: BatchServer) -> None:
+    """A batch that is gone on with uses up what a limit of calls allows; one that was refused gives it back."""
+    server.fate_of = lambda _: Fate(states=ENDLESS)
+    project = BatchProject(tmp_path, server)
+    project.interrupt()
+    server.fate_of = lambda _: Fate()
+    server.batches[0].fate = Fate(states=("in_progress", "failed"), errors=[("bad", "表")])
+    refused = project.run(max_calls=4)
+    assert refused.stop_reason == "refused"
+    limited = project.run(max_calls=4)
+    assert limited.stop_reason == "budget"
+    assert [len(batch.lines) for batch in server.batches] == [10, 4]
 
 
 def test_an_unknown_price_and_a_limit_in_dollars_do_not_go_together(tmp_path: Path, server: BatchServer) -> None:
