@@ -84,7 +84,9 @@ class _CutWords(dict[str, tuple[str, ...]]):
         self._tokenizer = tokenizer
 
     def __missing__(self, word: str) -> tuple[str, ...]:
-        tokens = self[word] = tuple(map(intern, self._tokenizer(word).split()))
+        # In a word of letters and digits alone there is nothing to cut; asking would take longer than all the rest.
+        is_plain = word.isascii() and word.isalnum()
+        tokens = self[word] = (intern(word),) if is_plain else tuple(map(intern, self._tokenizer(word).split()))
         return tokens
 
 
