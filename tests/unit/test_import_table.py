@@ -220,3 +220,10 @@ def test_postgresql_is_not_loaded_for_a_file(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_stored_gate_is_read_without_what_prompts_need() -> None:
+    """Comparing stored runs reads the gate's part of a suite, and no template."""
+    check = "import retest.suites.gate_entries, sys\nprint('jinja2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from retest.domain.calibration import JudgeDemand
 from retest.domain.catalog import MetricInfo
 from retest.domain.suite import GatePolicy, MetricGate
 from retest.suites.gate_figures import NamedFigure, check_figure
-from retest.suites.metric_entries import BuiltMetric
 from retest.suites.metric_rules import warn_unreachable
 from retest.suites.scope import SuiteScope
 from retest.suites.spec import GateEntry, MetricGateEntry
 from retest.suites.suggestions import did_you_mean, listing
+
+if TYPE_CHECKING:  # a stored gate is read where neither prompts nor metrics are
+    from retest.suites.metric_entries import BuiltMetric
 
 # Writing one of these says on purpose what fails; the others only tune it.
 _ASSERTING = ("block", "metrics", "max_cost_usd", "max_latency_ms", "never_fail")

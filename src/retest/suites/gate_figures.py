@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from retest.domain.figures import FigureKind, figure_names, split_name
-from retest.suites.metric_entries import BuiltMetric
 from retest.suites.metric_rules import warn_unreachable
 from retest.suites.scope import SuiteScope
 from retest.suites.spec import MetricGateEntry
 from retest.suites.suggestions import did_you_mean, listing
+
+if TYPE_CHECKING:  # a stored gate is read where neither prompts nor metrics are
+    from retest.suites.metric_entries import BuiltMetric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
