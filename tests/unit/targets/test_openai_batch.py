@@ -115,6 +115,15 @@ async def _direct(target: Target) -> Response:
     return outcome
 
 
+def test_answers_of_the_responses_api_are_read_as_such() -> None:
+    """The lines of a batch have that API's bodies."""
+    with BatchServer(lambda _: ok("これ")) as server:
+        outcome = carried_out(server, "k1", api="responses")["k1"]
+        assert server.batches[0].endpoint == "/v1/responses"
+    assert isinstance(outcome, Response)
+    assert (outcome.output, outcome.finish_reason) == ("これ", "stop")
+
+
 def test_a_price_of_its_own_in_batches_is_taken() -> None:
     """Some models are not half as dear."""
     with BatchServer() as server:
