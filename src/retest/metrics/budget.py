@@ -38,6 +38,8 @@ class Latency(Metric[MetricOptions]):
 
     def score(self, case: Case, response: Response) -> ScoreOutcome:  # noqa: ARG002 - the cost does not depend on the case
         """Return the latency in milliseconds."""
+        if response.latency_ms is None and "batch" in response.meta:
+            return MetricFailure(kind="not_applicable", message="answered in a batch, where nobody waits for a call")
         return _amount(response.latency_ms, "the latency")
 
 

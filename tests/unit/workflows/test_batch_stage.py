@@ -104,6 +104,16 @@ def test_answers_say_that_they_came_by_batch(tmp_path: Path, server: BatchServer
     assert answer.latency_ms is None
 
 
+def test_a_latency_that_nobody_measured_is_no_failure(tmp_path: Path, server: BatchServer) -> None:
+    """The metric does not apply to answers from a batch; the others do."""
+    project = BatchProject(tmp_path, server, cases=2, metrics=["latency", "exact_match"])
+    outcome = project.run()
+    assert outcome.summary is not None
+    assert outcome.exit_code is ExitCode.PASSED
+    found = {metric.name: (metric.n_samples, metric.failures) for metric in outcome.summary.arms[0].metrics}
+    assert found == {"latency": (0, 0), "exact_match": (2, 0)}
+
+
 def test_models_and_repeats_have_their_places(tmp_path: Path, server: BatchServer) -> None:
     """One model a file, as the API wants it; each repeat is a call of its own."""
     project = BatchProject(tmp_path, server, cases=3)
