@@ -7,12 +7,12 @@ another definition scored stays in the store.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from retest.domain.judge import JudgeSpec
 from retest.domain.rescoring import RescoredMetric, RescoredRun
@@ -63,6 +63,34 @@ class _Tally:
             self.first_failure = self.first_failure or outcome.message
 
 
+class _Ahead:
+    """Lets a batch be scored while the one before is stored and the next is read; two are on their way at most."""
+
+    def __init__(self) -> None:
+        self._tasks: deque[asyncio.Task[None]] = deque()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, at: object) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            for task in self._tasks:
+                task.cancel()
+        # What was asked of judges is paid for: after an error too, whoever is on the way comes to an end.
+        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+        failed = next((each for each in ended if isinstance(each, BaseException)), None)
+        if error is None and failed is not None:
+            raise failed
+
+    async def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin with a batch, once there is room."""
+        task = asyncio.create_task(work)
+        self._tasks.append(task)
+        if len(self._tasks) > 1:
+            await self._tasks.popleft()
+        await asyncio.sleep(0)
+
+
 class _Scorers:
     """A scorer for each set of metrics that some samples lack; nearly always one."""
 
@@ -75,6 +103,7 @@ class _Scorers:
     ) -> None:
         self._metrics, self._callers, self._options, self._stack = metrics, callers, options, stack
         self._made: dict[frozenset[str], Scorer] = {}
+        self.turn = asyncio.Lock()  # metrics score one batch at a time
 
     def of(self, due: frozenset[str]) -> Scorer:
         """Return what scores by these metrics."""
@@ -165,12 +194,13 @@ class Rescoring:
         options = process_options(self._workspace.settings, run.counts.samples, self._listener)
         with ExitStack() as stack:
             scorers = _Scorers({name: each.metric for name, each in self._metrics.items()}, callers, options, stack)
-            for batch in _batches(self._store.iter_samples(run.run_id)):
-                answered = [sample for sample in batch if isinstance(sample.outcome, Response)]
-                without_answer += len(batch) - len(answered)
-                await self._score_batch(answered, writer, scorers, tallies)
-                done += len(batch)
-                self._tell(run.run_id, done)
+            async with _Ahead() as ahead:
+                for batch in _batches(self._store.iter_samples(run.run_id)):
+                    answered = [sample for sample in batch if isinstance(sample.outcome, Response)]
+                    without_answer += len(batch) - len(answered)
+                    await ahead.begin(self._score_batch(answered, writer, scorers, tallies))
+                    done += len(batch)
+                    self._tell(run.run_id, done)
         return tallies, without_answer
 
     async def _score_batch(
@@ -187,18 +217,19 @@ class Rescoring:
                 tallies[name].kept += len(samples)
             if not due:
                 continue
-            raw = await scorers.of(due).score_batch(
-                [(sample.case, sample.outcome) for sample in samples],
-                [sample.key or f"{sample.case_id}|{sample.sample_index}" for sample in samples],
-            )
-            rows = [self._redactor.scores(row) for row in raw]
+            async with scorers.turn:
+                raw = await scorers.of(due).score_batch(
+                    [(sample.case, sample.outcome) for sample in samples],
+                    [sample.key or f"{sample.case_id}|{sample.sample_index}" for sample in samples],
+                )
+                rows = [self._redactor.scores(row) for row in raw]
+                for row in rows:
+                    for name, outcome in row.items():
+                        tallies[name].add(outcome)
             await asyncio.to_thread(
                 writer.add,
                 [PlacedScores(place=_place(sample), scores=row) for sample, row in zip(samples, rows, strict=True)],
             )
-            for row in rows:
-                for name, outcome in row.items():
-                    tallies[name].add(outcome)
 
     def _sum_up(self, run: Run) -> RunSummary:
         """Store what the run adds up to now; how it ended stays as it was."""
