@@ -134,3 +134,21 @@ def test_no_way_to_the_endpoint_is_said_as_it_is(project: Project) -> None:
     for text in (done.err, proxied.err, done.out, proxied.out):
         assert "Traceback" not in text
         assert "sk-test" not in text
+
+
+@pytest.mark.parametrize("provider", ["openai", "http"])
+def test_a_proxy_is_used_where_the_environment_names_one(project: Project, provider: str) -> None:
+    """HTTP_PROXY carries the calls to a host that only the proxy knows; NO_PROXY goes past it."""
+    with RawServer(lambda _question, _time: (WHOLE, "close")) as server:
+        body = {"messages": [{"role": "user", "content": "{{ prompt }}"}]}
+        kinds: dict[str, dict[str, Any]] = {
+            "openai": {"model": "m", "base_url": "http://nowhere.invalid/v1"},
+            "http": {"url": "http://nowhere.invalid/v1", "body": body, "pick": "choices[0].message.content"},
+        }
+        write(project, server, "plain", attempts=1)
+        project.write_suite(targets=[{"name": "t", "provider": provider, "timeout_s": 30, **kinds[provider]}])
+        carried = project.run("run", "--json", HTTP_PROXY=f"http://127.0.0.1:{server.port}")
+        assert (carried.code, server.asked) == (0, {"plain": 1}), carried.err
+        write(project, server, "past")
+        past = project.run("run", "--json", HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="127.0.0.1")
+        assert (past.code, server.asked["past"]) == (0, 1), past.err
