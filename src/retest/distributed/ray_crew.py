@@ -66,9 +66,9 @@ class RayHand:
             RetestError: it is of no use here.
         """
         there: Facts = await _reached(self._actor.describe.remote())
-        _check_versions(there)
+        check_versions(there)
         opened: Opened = await _reached(self._actor.open.remote(setup, variables))
-        _check_same(setup, opened, there.node)
+        check_same(setup, opened, there.node)
 
     async def start(self, orders: Orders) -> None:
         """Let it begin."""
@@ -187,19 +187,28 @@ async def _reached(call: Awaitable[T]) -> T:
         return await call
     except RayError as error:
         if "No module named 'retest" in str(error):
-            raise UsageError(_unusable("a node", "retest is not installed there")) from None
+            raise UsageError(_unusable("a node", "retest, in this version, is not installed there")) from None
         raise WorkerLostError(" ".join(str(error).split())[:300]) from None
 
 
-def _check_versions(there: Facts) -> None:
+def check_versions(there: Facts) -> None:
+    """Refuse a node that would not understand what it is sent.
+
+    Raises:
+        UsageError: another version of retest or of Python runs there.
+    """
     here = facts()
     if there.retest != here.retest or there.python.rpartition(".")[0] != here.python.rpartition(".")[0]:
         reason = f"it has retest {there.retest} on Python {there.python}, and here are {here.retest} on {here.python}"
         raise UsageError(_unusable(there.node, reason))
 
 
-def _check_same(setup: Setup, opened: Opened, node: str) -> None:
-    """Refuse a worker whose answers or scores would not be those of this machine."""
+def check_same(setup: Setup, opened: Opened, node: str) -> None:
+    """Refuse a worker whose answers or scores would not be those of this machine.
+
+    Raises:
+        UsageError: it could not open what the suite names, or has another target, judge or metric.
+    """
     if opened.problems:
         raise UsageError(*(replace(problem, message=f"on {node}: {problem.message}") for problem in opened.problems))
     named = {arm.name: arm.target.name for arm in setup.suite.arms}

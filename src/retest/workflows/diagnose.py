@@ -27,6 +27,7 @@ _EXTRAS = {
     "postgres": ("psycopg", "a team's store"),
     "parquet": ("pyarrow", "export to Parquet"),
     "thai": ("pythainlp", "Thai word boundaries"),
+    "ray": ("ray", "runs on a cluster"),
 }
 _CONNECT_S = 2.0
 
