@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from retest.errors import ExitCode
 from support.batch_project import KEY, BatchProject
 from support.batch_server import BatchServer, Fate
-from support.openai_server import Received, Reply, error, ok
+from support.openai_server import Received, Reply, error, ok, rate_limited
 
 
 class Killer:
@@ -67,3 +69,33 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, when: str, step: str,
         assert [len(batch.lines) for batch in server.batches] == [10]
         with project.store() as store:
             assert store.batches.list() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_random_kills_lose_nothing(tmp_path: Path, seed: int) -> None:
+    """Killed at any moment, with calls that fail for a while and batches that expire: each call is paid for once."""
+    rng = random.Random(seed)  # noqa: S311 - the same one each time
+
+    def answer(request: Received) -> Reply:
+        return rate_limited() if rng.random() < 0.1 else ok(request.last_user)
+
+    def fate(size: int) -> Fate:
+        end = rng.choice(["completed", "expired"])
+        done = None if end == "completed" else 2 * size // 3
+        return Fate(states=("validating", *["in_progress"] * rng.randint(1, 4), end), done=done)
+
+    with BatchServer(answer) as server:
+        server.fate_of = fate
+        project = BatchProject(tmp_path, server, cases=300)
+        project.files.write("retest.toml", "attempts = 2\nbatch_poll_s = 0.05\nbatch_attempts = 20\n")
+        for _ in range(6):
+            process = project.files.start("run", "--batch", OPENAI_API_KEY=KEY)
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=rng.uniform(0.5, 4))
+            process.kill()
+            process.communicate()
+        outcome = project.run()
+        assert outcome.exit_code is ExitCode.PASSED
+        assert set(server.paid.values()) == {1}
+        assert (len(server.paid), server.count) == (300, 0)
