@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +23,7 @@ from retest.metrics.registry import build_metric, metric_classes
 from retest.runner.score import Scorer
 from retest.runner.score_pool import ScorePool
 from retest.runner.score_processes import ProcessOptions, Spent, may_move, usable_cores
+from support.waiting import wait_until
 
 TEXTS = ("The refund was made on Monday.", "返品は月曜日に行われました。", "", "a\0b \ud800 \u2028", "返金 refund 😀")
 
@@ -60,14 +60,6 @@ def alive(pid: int) -> bool:
     """Return whether a process runs."""
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and ") Z" not in status.read_text("utf-8")
-
-
-def gone(pids: Sequence[int]) -> bool:
-    """Wait until none of the processes runs, for half a minute at most."""
-    until = time.monotonic() + 30
-    while any(map(alive, pids)) and time.monotonic() < until:
-        time.sleep(0.05)
-    return not any(map(alive, pids))
 
 
 METRICS: dict[str, dict[str, Any]] = {"rouge": {}, "exact_match": {}, "json_valid": {}, "length": {}}
@@ -170,7 +162,7 @@ def test_closing_ends_workers_in_the_middle_of_their_work() -> None:
         return list(await task)
 
     assert asyncio.run(begin()) == [None] * 100
-    assert gone(pool.pids)
+    wait_until(lambda: not any(map(alive, pool.pids)), timeout_s=60)
     assert asyncio.run(pool.score(long[:1])) == [None]
 
 
@@ -212,7 +204,7 @@ def test_a_program_without_a_guard_leaves_no_process(tmp_path: Path, before: str
     assert done.returncode == code, done.stderr
     rows, started, *pids = map(int, done.stdout.split())
     assert (rows, started) == (4, 2)
-    assert gone(pids)
+    wait_until(lambda: not any(map(alive, pids)), timeout_s=60)
 
 
 def spent(*batches: tuple[int, float, float]) -> Spent:
