@@ -6,6 +6,8 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,17 +18,19 @@ import pytest
 
 from support.openai_server import OpenAIServer, Received, Reply, error, error_in_200, ok
 from support.project import Project
+from support.repository import commit_all, git
 from support.viewing import viewing
 
 # None looks like a key, so that nothing but knowing them takes them out. The last is cut by every shortened message.
 KEY, PASSWORD, QUERY, HEADER = "planted/Key+A1b2C3", "planted;Password&Z9", "planted-query-X7y6", "planted&header<V5w4"
-OWN = "planted-own-U3t2s1"
+OWN, JUDGE, REMOTE = "planted-own-U3t2s1", "planted+judge/R0q9", "planted-remote-P8o7"
 ENVIRONMENT = {
     "OUR_KEY": KEY,
     "URL_PASSWORD": quote(PASSWORD, safe=""),
     "URL_TOKEN": QUERY,
     "HEADER_VALUE": HEADER,
     "TOOL_SECRET": OWN,
+    "JUDGE_KEY": JUDGE,
 }
 CASES = 10
 CODE = """\
@@ -93,7 +97,9 @@ def spent(tmp_path_factory: pytest.TempPathFactory, server: OpenAIServer) -> tup
         {"name": "code", "provider": "python", "path": "code.py:answer"},
     ]
     project.write("evals/code.py", CODE)
-    judges = [{**openai, "name": "j", "model": "judge", "headers": {**headers, "X-Judge": "1"}}]
+    judges = [
+        {**openai, "name": "j", "model": "judge", "api_key_env": "JUDGE_KEY", "headers": {**headers, "X-Judge": "1"}}
+    ]
     metrics = [
         "exact_match",
         {"metric": "judge_correctness", "judge": "j"},
@@ -132,10 +138,13 @@ COMMANDS: Sequence[Sequence[str]] = (
 def outputs(project: Project) -> Iterator[str]:
     """Do it all, and yield what was shown."""
     project.write("prompts/ask.md", "{{ question }}\n")
+    commit_all(project.root, "a remote with a token")
+    git(project.root, "remote", "add", "origin", f"https://someone:{REMOTE}@example.invalid/team.git")
     for command in COMMANDS:
         result = project.run(*command, **ENVIRONMENT)  # type: ignore[arg-type]  # none of them is called timeout_s
         assert "Traceback" not in result.err, result.err
         yield f"{command}\n{result.out}\n{result.err}"
+    yield collected(project)
     with viewing(project.root) as browser:
         pages = ["/"]
         for page in pages:
@@ -143,6 +152,20 @@ def outputs(project: Project) -> Iterator[str]:
             yield text
             links = re.findall(r'href="(/[^"#]*)"', text)
             pages += [link.replace("&amp;", "&") for link in links if link not in pages and len(pages) < 40]
+
+
+def collected(project: Project) -> str:
+    """Return what pytest shows of the same suite, local variables and all."""
+    command = [sys.executable, "-m", "pytest", "-vv", "-rA", "--showlocals", "-p", "no:cacheprovider", "--retest"]
+    done = subprocess.run(
+        [*command, "--retest-live", "evals"],
+        cwd=project.root,
+        env=project.env(**ENVIRONMENT),
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    return (done.stdout + done.stderr).decode()
 
 
 def forms(secret: str) -> set[bytes]:
@@ -156,7 +179,15 @@ def leaks(content: bytes) -> list[str]:
     return [name for name, secret in SECRETS.items() if any(form in content for form in forms(secret))]
 
 
-SECRETS = {"key": KEY, "password": PASSWORD, "query": QUERY, "header": HEADER, "environment": OWN}
+SECRETS = {
+    "judge": JUDGE,
+    "remote": REMOTE,
+    "key": KEY,
+    "password": PASSWORD,
+    "query": QUERY,
+    "header": HEADER,
+    "environment": OWN,
+}
 
 
 def test_the_keys_were_sent(spent: tuple[Project, list[str]], server: OpenAIServer) -> None:
@@ -164,7 +195,7 @@ def test_the_keys_were_sent(spent: tuple[Project, list[str]], server: OpenAIServ
     sent = "".join(said(request) for request in server.requests)
     basic = re.findall(r"Basic ([A-Za-z0-9+/=]+)", sent)
     decoded = " ".join(b64decode(text).decode() for text in basic)
-    assert all(secret in sent for secret in (KEY, QUERY, HEADER))
+    assert all(secret in sent for secret in (KEY, QUERY, HEADER, JUDGE))
     assert PASSWORD in decoded
     assert "HTTP 400" in "".join(spent[1])
 
@@ -178,7 +209,8 @@ def test_no_output_shows_them(spent: tuple[Project, list[str]]) -> None:
 def test_no_file_holds_them(spent: tuple[Project, list[str]]) -> None:
     """Neither the store nor a report, export, baseline or recording."""
     project, _ = spent
-    files = [path for path in project.root.rglob("*") if path.is_file()]
+    everything = [path for path in project.root.rglob("*") if path.is_file()]
+    files = [path for path in everything if ".git" not in path.relative_to(project.root).parts]  # git keeps its remote
     names = {path.name for path in files}
     assert {"retest.db", "report.html", "out.csv", "out.junit", "out.sarif", "qa.baseline.jsonl"} <= names
     assert [(path.name, leaks(path.read_bytes())) for path in files if leaks(path.read_bytes())] == []
