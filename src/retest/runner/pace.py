@@ -17,12 +17,14 @@ from retest.runner.pace_trial import LEAST, Grounds, Trial, Verdict
 
 _START = 64.0  # calls a second
 _MOST = 1e6
-_BURST_S = 0.01  # calls let go together: what a tick of a clock amounts to
+_BURST_S = 0.01  # calls let go together: what a tick of a clock amounts to, and being late for it
+_WHOLE = 1 - 1e-9  # a call, but for rounding
 _PAUSE_S = 2.0  # of growth after a server error or a time-out
 
 _DOUBLES_IN_S = (
     0.25  # while no limit is known; half as fast above _FAST, for what is sent too much takes time to be told
 )
+_CAREFULLY = 6.0  # times as slowly where a limit was found before
 _FAST = 512.0
 _RISE, _SPAN = 0.04, 2.7  # growth within a limit: so much in so many seconds, or calls where they are fewer than _FULL
 _FULL = 50.0  # calls a second from which growth goes by the clock; below by the calls, for each tells as much
@@ -70,6 +72,7 @@ class Pace:
         self._held = False
         self._grow_from = now
         self._told = 0.0  # seconds of growth since the last cut
+        self._doubles_in_s = _DOUBLES_IN_S
         self._answers, self._latency_s = 0, 0.0
         self._refusals, self._refusal_s, self._slow_refusal_s = 0, 0.0, 0.1
         self._sends = Sends()
@@ -106,8 +109,8 @@ class Pace:
             self._look(self._trial, now)
         elif waiting and self._held and now >= self._grow_from:
             self._grow(elapsed)
-        self._credit = min(max(1.0, self.rate * _BURST_S), self._credit + elapsed * self.rate)
-        self._held = self._credit < 1.0
+        self._credit = min(1.0 + self.rate * _BURST_S, self._credit + elapsed * self.rate)
+        self._held = self._credit < _WHOLE
         if self._held:
             return False
         self._credit -= 1.0
@@ -238,9 +241,12 @@ class Pace:
             self._cut_at, self._limit, self._strange = float("-inf"), 0.0, 0
             self._trial_in = _AGAIN_CALLS
             long = trial.last.sent >= 20 and trial.last.refused < trial.last.sent / 2  # noqa: PLR2004 - says a share
+            self._suspicion.settle(min(200.0, self._suspicion.sent), trial.grounds.background)
+            self._suspicion.tried = trial.grounds.background
             self._suspicion.learn(trial.last.sent * long, trial.last.refused * long, most=200.0)
             return
         share = min(0.5, trial.share)
+        self._doubles_in_s = _DOUBLES_IN_S * (_CAREFULLY if trial.grounds.known_limit else 1)
         self._phase = "search"
         self._restart(now, trial.grounds.resume)
         self._suspicion.settle(max(200.0, sum(one.sent for one in trial.stretches if one.rate)), share)
@@ -338,7 +344,7 @@ class Pace:
     def _doubling(self, elapsed: float) -> float:
         if not self._answers or self._suspicion.score > _ALARM / 3:
             return 1.0
-        usual = _DOUBLES_IN_S if self._rate < _FAST else 2 * _DOUBLES_IN_S
+        usual = self._doubles_in_s if self._rate < _FAST else 2 * self._doubles_in_s
         doubles_in_s = max(usual, min(2.0, 0.6 * self._latency_s))
         return float(2 ** (min(elapsed, doubles_in_s) / doubles_in_s))
 

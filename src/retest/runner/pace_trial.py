@@ -160,4 +160,5 @@ class Trial:
         enough = max(30, min(200, self.stretches[0].sent / 2)) if self.grounds.routine else max(60, min(200, 4 / share))
         if last.sent < enough:
             return None
-        return "limit" if chance < _CLOSE or self.share >= _MOSTLY else "chance"
+        needed = _SURE + self._harder if self.grounds.known_limit else _CLOSE
+        return "limit" if chance < needed or self.share >= _MOSTLY else "chance"

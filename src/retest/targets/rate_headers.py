@@ -12,8 +12,9 @@ from retest.targets.base import RateLimits
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _USED_UP_IN_S = 10.0  # what is left is spread over so long
-_RESERVE = 0.02  # of the limit: kept for what is in flight
-_LOW = 0.95  # of what refills, while the reserve is touched
+_RESERVE, _RESERVE_S = 0.1, 1.0  # of the limit, or what refills in so long: the less is left of it, the less goes,
+_COARSE = 20.0  # a limit of fewer says little by what is left of it
+_LOW = 0.3  # down to this part of what refills: so processes that share a key share what refills
 
 
 class RateOptions(BaseModel):
@@ -50,7 +51,9 @@ def _allowed(headers: Mapping[str, str], what: str) -> float | None:
     if limit is None or remaining is None or reset_s is None or reset_s <= 0 or remaining >= limit:
         return None
     refill = (limit - remaining) / reset_s
-    return max(_LOW * refill, refill + (remaining - max(1.0, _RESERVE * limit)) / _USED_UP_IN_S)
+    reserve = min(max(_RESERVE * limit, _RESERVE_S * refill), limit / 2)
+    low = max(_LOW, 1 - limit / _COARSE)
+    return refill * (low + (1 - low) * min(1.0, remaining / reserve)) + max(0.0, remaining - reserve) / _USED_UP_IN_S
 
 
 def seconds(text: str | None) -> float | None:

@@ -28,15 +28,28 @@ def test_durations_are_read_as_endpoints_write_them(text: str, expected: float |
 
 
 def test_a_limit_that_is_used_up_says_its_rate() -> None:
-    """Of 600 a minute none is left, and all are back in 60 s: ten a second, or a little less until some are back."""
+    """Of 600 a minute none is left, and all are back in 60 s: ten a second, of which others may want their part."""
     found = read_limits(headers("requests", "600", "0", "60s"), RateLimits(requests_per_minute=1000))
-    assert (found.requests_per_s, found.requests_per_minute) == (9.5, 1000)
+    assert (found.requests_per_s, found.requests_per_minute) == (3.0, 1000)
 
 
 def test_what_is_left_of_a_limit_is_used_little_by_little() -> None:
     """Of 600 a minute 312 are left: beside what refills, all but a reserve goes within ten seconds."""
     found = read_limits(headers("requests", "600", "312", "28.8s"), RateLimits())
-    assert found.requests_per_s == pytest.approx(10 + 30)
+    assert found.requests_per_s == pytest.approx(10 + 25.2)
+
+
+@pytest.mark.parametrize(("remaining", "allowed"), [(60, 10.0), (30, 6.5), (0, 3.0)])
+def test_the_less_is_left_the_less_goes(remaining: int, allowed: float) -> None:
+    """Of 600 a minute a tenth is kept back, so that processes which share a key see each other by it."""
+    found = read_limits(headers("requests", "600", str(remaining), f"{(600 - remaining) / 10}s"), RateLimits())
+    assert found.requests_per_s == pytest.approx(allowed)
+
+
+def test_a_limit_of_a_few_calls_is_used_as_it_refills() -> None:
+    """What is left of three a minute says little."""
+    found = read_limits(headers("requests", "3", "0", "60s"), RateLimits())
+    assert found.requests_per_s == pytest.approx(0.85 * 3 / 60)
 
 
 def test_an_untouched_limit_says_nothing() -> None:
@@ -65,4 +78,4 @@ def test_the_headers_of_an_answer_reach_the_runner(provider: str) -> None:
         return limits
 
     with OpenAIServer([ok(headers=headers("tokens", "1000", "0", "10s"))]) as server:
-        assert asyncio.run(scenario(server)) == RateLimits(requests_per_minute=90, tokens_per_s=98.0)
+        assert asyncio.run(scenario(server)) == RateLimits(requests_per_minute=90, tokens_per_s=30.0)
