@@ -62,6 +62,7 @@ def test_a_store_of_version_1_gets_the_table(sqlite_path: Path) -> None:
         add_runs(store, "r1")
     with sqlite3.connect(sqlite_path) as connection:
         connection.executescript(
+            "DROP TABLE batch_keys; DROP TABLE batches; "
             "DROP TABLE baselines; DROP TABLE review_revisions; DROP TABLE reviews; DROP TABLE review_scales; "
             "DROP TABLE review_codes; UPDATE meta SET value = '1' WHERE name = 'schema_version'"
         )
