@@ -61,7 +61,7 @@ class SmallDisk:
 def small_disk(root: Path) -> Iterator[SmallDisk]:
     """Give a project on a small disk, mounted at an empty folder where that is permitted."""
     root.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", root]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(root)]
     mounted = shutil.which("mount") is not None and subprocess.run(command, capture_output=True).returncode == 0  # noqa: PLW1510 - the code is looked at
     try:
         yield SmallDisk(root, mounted=mounted)
