@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from queue import Empty, Queue
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -26,7 +27,6 @@ _RAY_ENVIRONMENT: Final[Mapping[str, str]] = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
 }
-_connecting = threading.Lock()
 
 
 def import_ray() -> Any:
@@ -84,17 +84,30 @@ def unreachable(address: str, reason: str) -> UsageError:
 def connect(address: str) -> Callable[[], None]:
     """Connect this process to a cluster; return what ends the connection, with the cluster where it is our own.
 
+    Runs that take place at the same time share a connection, which ends with the last of them.
+
     Raises:
         UsageError: it cannot be reached.
     """
     ray = import_ray()
-    with _connecting:
-        if ray.is_initialized():  # by the program that uses us, or for a run that takes place at the same time
-            return lambda: None
-        check_address(address)
-        connection = _Connection(ray, address)
-        connection.open()
-    return connection.close
+    with _shared.lock:
+        if _shared.connection is None:
+            if ray.is_initialized():  # by the program that uses us
+                return lambda: None
+            check_address(address)
+            connection = _Connection(ray, address)
+            connection.open()
+            _shared.connection = connection
+        _shared.users += 1
+    return _disconnect
+
+
+def _disconnect() -> None:
+    with _shared.lock:
+        _shared.users -= 1
+        if _shared.users == 0 and _shared.connection is not None:
+            _shared.connection.close()
+            _shared.connection = None
 
 
 class _Connection:
@@ -157,6 +170,18 @@ class _Connection:
 def _short_folder() -> str | None:
     """Return where folders have short names, for the paths of Ray's sockets are below; None is the system's own."""
     return "/tmp" if os.access("/tmp", os.W_OK) else None  # noqa: S108 - the folder made there is nobody else's
+
+
+@dataclass(slots=True)
+class _Shared:
+    """The connection of this process, and how many runs use it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    connection: _Connection | None = None
+    users: int = 0
+
+
+_shared = _Shared()  # a process has one connection at most, as Ray has it
 
 
 @contextmanager

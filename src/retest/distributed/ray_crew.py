@@ -102,14 +102,31 @@ class RayHand:
 
 
 class RayCrew:
-    """The workers of one run on a cluster; a context manager."""
+    """The workers of one run on a cluster.
 
-    def __init__(self, address: str, setup: Setup, variables: Mapping[str, str | None], workers: int | None) -> None:
+    Args:
+        address: of the cluster.
+        setup: of all workers.
+        variables: of the environment, as `Worker.open` takes them.
+        workers: how many; None is one for each free processor.
+        processors: that a worker takes: a part of one where several runs take place at the same time.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        setup: Setup,
+        variables: Mapping[str, str | None],
+        *,
+        workers: int | None = None,
+        processors: float = 1.0,
+    ) -> None:
         self.hands: list[Hand] = []
         self._address = address
         self._setup = setup
         self._variables = variables
         self._wanted = workers
+        self._processors = processors
         self._numbers = count(1)
         self._all: list[RayHand] = []
         self._ray: Any = None
@@ -143,7 +160,7 @@ class RayCrew:
         """Return one more worker, opened; waits for room in the cluster."""
         assert self._desk is not None, "opened first"  # noqa: S101 - tells the type checker
         name = f"worker {next(self._numbers)}"
-        actor = self._ray.remote(Worker).options(num_cpus=1, scheduling_strategy="SPREAD").remote(name)
+        actor = self._ray.remote(Worker).options(num_cpus=self._processors, scheduling_strategy="SPREAD").remote(name)
         hand = RayHand(name, actor, self._desk, self._kill)
         self._all.append(hand)
         await hand.open(self._setup, self._variables)

@@ -79,11 +79,13 @@ async def find_executor(
     env = workspace.env
     variables = env.asked() if isinstance(env, NotedVariables) else {}
     judges = [judge.limits.concurrency for judge in prepared.judges.specs if judge.limits.concurrency]
+    beside = max(1, round(int(workspace.settings["concurrency"]) / options.concurrency))  # runs, this one included
     crew = RayCrew(
         str(workspace.settings["ray_address"]),
         crew_setup(prepared, workspace, options.concurrency),
         variables,
-        workspace.settings["ray_workers"],
+        workers=workspace.settings["ray_workers"],
+        processors=1 / beside,
     )
     prepared.stack.push_async_callback(crew.close)
     await crew.open(most=min([options.concurrency, max(1, prepared.ready.planned), *judges]))
