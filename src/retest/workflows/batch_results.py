@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from retest.domain.batch import Batch
 from retest.domain.case import Case
@@ -66,10 +67,10 @@ async def take_results(desk: Desk, batcher: Batcher, batch: Batch, state: BatchS
         StoppedError: the run was stopped first.
     """
     taken = Taken()
+    reader = _Reader(desk, batcher, batch, cover, taken)
     for file_id in (state.output_file_id, state.error_file_id):
         if file_id is not None:
-            reader = _Reader(desk, batcher, batch, cover, taken)
-            await desk.ask(lambda reader=reader, file_id=file_id: reader.read(file_id))  # type: ignore[misc] # its own
+            await desk.ask(partial(reader.read, file_id))
     out = await desk.batches.keys(batch.number)
     why = f"the batch ended ({state.status}) without an answer to this call"
     silent = CallError(kind="bad_response", message=why, retryable=True)
@@ -93,10 +94,11 @@ class _Reader:
         self._taken = taken
 
     async def read(self, file_id: str) -> None:
+        out = await self._desk.batches.keys(self._batch.number)  # what a server sends under other names is not kept
         portion: list[LedgerEntry] = []
         async for line in self._batcher.lines(file_id):
             found = self._batcher.outcome(line, self._batch.model, self._batch.name)
-            if found is None:
+            if found is None or found[0] not in out:
                 continue
             entry = self._sort(*found)
             if entry is not None:
