@@ -20,6 +20,7 @@ from retest.domain.sample import Response, Score
 from retest.domain.suite import MetricSpec
 from retest.metrics.base import Metric
 from retest.metrics.registry import build_metric
+from retest.runner.score import loading_libraries
 
 Pairs = Sequence[tuple[str, str]]
 _JAPANESE = (
@@ -164,7 +165,8 @@ def _compared(what: str, metric: Metric[Any], theirs: Callable[[str, str], float
     Raises:
         AssertionError: a number differs.
     """
-    theirs(*pairs[0])  # loads the library
+    with loading_libraries():
+        theirs(*pairs[0])
     start = time.process_time()
     expected = [theirs(reference, answer) for reference, answer in pairs]
     theirs_us = (time.process_time() - start) / len(pairs) * 1e6
@@ -183,7 +185,8 @@ def _ours(metric: Metric[Any], pairs: Pairs) -> tuple[float, list[float]]:
     """Return microseconds of processor time per sample, and the values."""
     cases = [Case(case_id=str(i), vars={}, content_hash="", expected=pair[0]) for i, pair in enumerate(pairs)]
     answers = [Response(output=answer) for _, answer in pairs]
-    metric.score(cases[0], answers[0])
+    with loading_libraries():  # as a run does it
+        metric.score(cases[0], answers[0])
     start = time.process_time()
     outcomes = [metric.score(case, answer) for case, answer in zip(cases, answers, strict=True)]
     taken_us = (time.process_time() - start) / len(pairs) * 1e6

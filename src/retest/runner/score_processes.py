@@ -125,7 +125,7 @@ class Spent:
     def __init__(self) -> None:
         self.seen = 0
         self._samples = 0
-        self._cpu_s = 0.0
+        self._cpu_s = self._busy_s = 0.0
         self._began: float | None = None
 
     def add(self, samples: int, cpu_s: float, began: float, ended: float | None = None) -> None:
@@ -135,6 +135,7 @@ class Spent:
             self._cpu_s += cpu_s
             self._began = began if self._began is None else self._began
             self._ended = time.monotonic() if ended is None else ended
+            self._busy_s += self._ended - began
         self.seen += samples
 
     def is_worth(self, left: int) -> bool:
@@ -142,7 +143,7 @@ class Spent:
         if self._began is None or self._samples < _LEAST_SAMPLES:
             return False
         a_sample_s = self._cpu_s / self._samples
-        return a_sample_s * left >= _WORTH_S and self._cpu_s >= _LEAST_SHARE * (self._ended - self._began)
+        return a_sample_s * left >= _WORTH_S and self._busy_s >= _LEAST_SHARE * (self._ended - self._began)
 
 
 def usable_cores(cgroups: Path = _CGROUPS) -> int:

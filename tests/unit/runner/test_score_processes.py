@@ -208,15 +208,15 @@ def test_a_program_without_a_guard_leaves_no_process(tmp_path: Path, before: str
 
 
 def spent(*batches: tuple[int, float, float]) -> Spent:
-    """Return what batches took: samples, seconds of processor time, seconds on the clock."""
+    """Return what batches took: samples, seconds of processor time, half of those on the clock, and until the next."""
     found, now = Spent(), 0.0
-    for count, cpu_s, wall_s in batches:
-        found.add(count, cpu_s, began=now, ended=now + wall_s)
-        now += wall_s
+    for count, cpu_s, until_next_s in batches:
+        found.add(count, cpu_s, began=now, ended=now + 2 * cpu_s)
+        now += until_next_s
     return found
 
 
-FIRST = (400, 3.0, 3.0)  # it loads libraries
+FIRST = (400, 3.0, 6.0)  # it loads libraries
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,12 @@ FIRST = (400, 3.0, 3.0)  # it loads libraries
     [
         (spent(), 10**6, False),  # nothing is known yet
         (spent(FIRST), 10**6, False),  # the first batch says nothing
-        (spent(FIRST, (199, 0.2, 0.2)), 10**6, False),  # too few to tell
-        (spent(FIRST, (400, 0.4, 0.4)), 4000, True),  # 1 ms each: 4 s are left
-        (spent(FIRST, (400, 0.4, 0.4)), 3999, False),  # over before they have loaded
-        (spent(FIRST, (400, 0.4, 1.6)), 10**6, True),  # a quarter of the time goes into scoring
-        (spent(FIRST, (400, 0.4, 1.7)), 10**6, False),  # the calls decide how long it takes
-        (spent(FIRST, (100, 0.1, 0.1), (100, 0.3, 0.3)), 2000, True),  # 2 ms on average
+        (spent(FIRST, (199, 0.2, 0.4)), 10**6, False),  # too few to tell
+        (spent(FIRST, (400, 0.4, 0.8)), 4000, True),  # 1 ms each: 4 s are left
+        (spent(FIRST, (400, 0.4, 0.8)), 3999, False),  # over before they have loaded
+        (spent(FIRST, *[(100, 0.1, 0.6)] * 20), 10**6, True),  # a third of the time goes into scoring
+        (spent(FIRST, *[(100, 0.1, 1.0)] * 20), 10**6, False),  # a fifth: the calls decide how long it takes
+        (spent(FIRST, (100, 0.1, 0.2), (100, 0.3, 0.6)), 2000, True),  # 2 ms on average
     ],
 )
 def test_processes_are_started_where_they_pay(found: Spent, left: int, worth: bool) -> None:  # noqa: FBT001 - a table
