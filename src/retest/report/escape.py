@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-# C0 without tab and newline, DEL, C1, bidirectional overrides and isolates, line and paragraph separators, surrogates.
+# C0 without tab and newline, DEL, C1, bidirectional overrides and isolates, line and paragraph separators, surrogates;
+# and what takes no room: texts that look alike must not differ unseen. Joiners stay: emoji and scripts need them.
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+    "\u180e\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
 
@@ -29,4 +31,6 @@ def one_line(text: str) -> str:
 
 def _spell(match: re.Match[str]) -> str:
     code = ord(match.group())
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - the last two-digit code
+    if code < 0x100:  # noqa: PLR2004 - the last two-digit code
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004 - the last of four digits

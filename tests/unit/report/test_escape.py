@@ -18,7 +18,11 @@ from retest.report.export import escape_markdown
         ("a\u2028b", "a\\u2028b"),
         ("\ud800", "\\ud800"),
         ("a\rb", "a\\x0db"),  # a bare carriage return overwrites the line
+        ("ad\u200bmin", "ad\\u200bmin"),  # no room, another word
+        ("\ufeffa\u2060", "\\ufeffa\\u2060"),
+        ("a\U000e0041", "a\\U000e0041"),  # ASCII in characters that nobody sees
         ("日本語🎉\tok\n", "日本語🎉\tok\n"),
+        ("👨\u200d👩\u200d👧 می\u200cخواهم", "👨\u200d👩\u200d👧 می\u200cخواهم"),
     ],
 )
 def test_control_characters_become_visible(hostile: str, shown: str) -> None:
