@@ -147,6 +147,7 @@ class RunTable:
         self.case_ids: list[str] = []
         self.clusters: list[str | None] = []
         self.tags: list[tuple[str, ...]] = []
+        self.remarks: tuple[str, ...] = ()  # on how the run went
         self._seen_cases = bytearray()
 
     @property

@@ -45,6 +45,7 @@ from retest.workflows.judges import (
     open_judges,
     unpriced_judges,
 )
+from retest.workflows.pace_notes import PaceNotes
 from retest.workflows.plan_ready import plan_ready, refuse_unpriced
 from retest.workflows.run_counts import left_to_spend, spent_before, total_counts
 from retest.workflows.run_header import config_hash, run_arm, run_files, run_metric
@@ -129,7 +130,7 @@ class SuiteRun:
         self._suite = suite
         self._options = options
         self._workspace = watched_workspace(workspace)
-        self._tell = listener
+        self._tell = self._paces = PaceNotes(listener)
         self._samples = options.samples or suite.samples
 
     async def execute(self, store: Store, stop: StopSignal) -> RunOutcome:
@@ -353,15 +354,14 @@ class SuiteRun:
         from retest.workflows.inspect import load_table
 
         stop = execution.stop
-        status: RunStatus = "complete"
-        if stop.is_set:
-            status = "interrupted" if stop.reason == "interrupt" else "incomplete"
+        stopped: RunStatus = "interrupted" if stop.reason == "interrupt" else "incomplete"
+        status: RunStatus = stopped if stop.is_set else "complete"
         counts = total_counts(store, prepared.unfinished, execution.counts())
         finished_at = max(self._workspace.clock(), run.started_at)  # a clock may have been set back meanwhile
         run = replace(run, status=status, counts=counts, finished_at=finished_at)
         # Stopped again before it had gone through what was there: the store has more than this process saw.
         is_partial = prepared.unfinished is not None and stop.is_set
-        table = load_table(store, run) if is_partial else execution.table
+        table = self._paces.remark_on(load_table(store, run) if is_partial else execution.table)
         closed = close_run(store, run, self._suite.gate, table, *judged)
         return RunOutcome(
             suite=self._suite,

@@ -27,7 +27,8 @@ _MAX_SLICES = 40  # per metric: a cluster per case would be a table nobody reads
 def summarise(run: Run, table: RunTable) -> RunSummary:
     """Return every aggregate of a run, its limits not yet judged."""
     arms = [_summarise_arm(arm.name, cells, run, table) for arm, cells in zip(run.arms, table.arms, strict=True)]
-    return RunSummary(arms=mark_pareto(arms), notes=(*_notes(run, table), *label_notes(run.metrics, arms)))
+    notes = (*_notes(run, table), *table.remarks, *label_notes(run.metrics, arms))
+    return RunSummary(arms=mark_pareto(arms), notes=notes)
 
 
 def _summarise_arm(name: str, cells: ArmCells, run: Run, table: RunTable) -> ArmSummary:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+import pytest
+
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response, Usage
-from retest.runner.paced import PacedTarget, paced
+from retest.runner.events import EndpointLimit, Event
+from retest.runner.paced import LimitNews, PacedTarget, paced
 from retest.runner.stopping import StopSignal
 from retest.targets.base import RateLimits, Request
 from support.targets import make_request
@@ -116,3 +119,52 @@ def test_a_target_without_limits_is_left_as_it_is() -> None:
     target = Recording()
     assert paced(target, StopSignal()) is target
     assert isinstance(paced(Endpoint(RateLimits()), StopSignal()), PacedTarget)
+
+
+def news(*limits: tuple[float, float | None]) -> list[str]:
+    """Return what is told where so much is let through at those times."""
+    told: list[Event] = []
+    listener = LimitNews(told.append, "gpt", judge="")
+    for now, limit in limits:
+        listener.look(now, limit)
+    return [event.message for event in told if isinstance(event, EndpointLimit)]
+
+
+def test_a_limit_is_told_once_it_is_steady() -> None:
+    """After five seconds, once, in two digits."""
+    assert news((0, 50), (3, 49)) == []
+    assert news((0, 50), (6, 48.3), (7, 48), (20, 52)) == ["limited by the endpoint to about 48 calls/s of gpt"]
+
+
+def test_a_limit_is_told_again_only_when_it_is_another() -> None:
+    """Half as much is news; a third more is not, nor is what lasts for a moment."""
+    assert len(news((0, 50), (6, 50), (20, 65), (30, 65))) == 1
+    assert len(news((0, 50), (6, 50), (20, 25), (21, 50), (30, 50))) == 1
+    assert len(news((0, 50), (6, 50), (20, 25), (26, 25))) == 2
+
+
+def test_no_limit_is_no_news() -> None:
+    """As long as nobody waits for the endpoint."""
+    assert news((0, None), (10, None), (20, None)) == []
+
+
+def test_the_limit_of_a_judge_says_whose_it_is() -> None:
+    """With few calls a second told as they are."""
+    event = EndpointLimit(calls_per_s=0.512, judge="quality")
+    assert event.message == "judge quality: limited by the endpoint to about 0.51 calls/s"
+
+
+@pytest.mark.slow
+def test_what_headers_announce_is_told_while_calls_wait() -> None:
+    """Eight calls a second, for six seconds."""
+    endpoint = Endpoint(RateLimits(requests_per_s=8.0))
+    told: list[Event] = []
+
+    async def scenario() -> None:
+        target = paced(endpoint, StopSignal(), told.append)
+        await asyncio.gather(*(target.call(make_request()) for _ in range(50)))
+
+    asyncio.run(scenario())
+    assert [event.message for event in told if isinstance(event, EndpointLimit)] == [
+        "limited by the endpoint to about 8 calls/s of gpt-4o-mini"
+    ]
