@@ -18,6 +18,7 @@ from retest.distributed.turns import PaceDesk
 from retest.distributed.wire import Post, Reply
 from retest.distributed.worker import Worker
 from retest.domain.run import Run
+from retest.errors import UsageError
 from retest.runner.events import Event
 from retest.runner.execute import Backends
 from retest.runner.score import Scorer
@@ -89,19 +90,22 @@ class LocalHand:
 
 
 class LocalCrew:
-    """Workers in this process; `on_hire` is told of each."""
+    """Workers in this process; `on_hire` is told of each, and with a `refusal` there are no more."""
 
     def __init__(self, setup: Setup, variables: Mapping[str, str | None]) -> None:
         self.hands: list[Hand] = []
         self.all: list[LocalHand] = []
         self.desk = PaceDesk()
         self.on_hire: Callable[[LocalHand], None] = lambda _hand: None
+        self.refusal: UsageError | None = None
         self._setup, self._variables = setup, variables
         self._numbers = count(1)
         self._closing: list[Callable[[], Awaitable[None]]] = []
 
     async def hire(self) -> Hand:
         """Return one more worker, opened."""
+        if self.refusal is not None:
+            raise self.refusal
         hand = LocalHand(f"worker {next(self._numbers)}", self.desk)
         await hand.open(self._setup, self._variables)
         self.all.append(hand)

@@ -43,6 +43,7 @@ class SpreadExecution:
         )
         self._hands: dict[str, Hand] = {}
         self._serving: set[asyncio.Task[None]] = set()
+        self._started = False
         self._losses = 0
 
     async def store_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
@@ -59,7 +60,7 @@ class SpreadExecution:
             StoreError: responses could not be made durable.
         """
         keeper = self._keeper
-        if not self._hands:
+        if not self._started:
             self._start()
         keeper.feeding(on=True)
         chunks = chunked(self._course.plan.calls() if calls is None else calls)
@@ -120,6 +121,7 @@ class SpreadExecution:
     # -- workers ---------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        self._started = True
         hands = self._crew.hands
         for hand, share in zip(hands, _shares(self._orders.concurrency, len(hands)), strict=True):
             self._engage(hand, share)
@@ -152,14 +154,29 @@ class SpreadExecution:
             self._keeper.fail(error)
 
     async def _replace(self, share: int, why: str) -> None:
-        self._losses += 1
-        self._course.tell(Notice(message=f"lost {why}; {len(self._hands)} left, and another is looked for"))
-        if self._losses > _LOSSES_PER_WORKER * len(self._crew.hands):
-            self._keeper.fail(_lost(f"{self._losses} workers were lost one after the other, the last was {why}"))
-            return
-        if not self._hands:
-            self._spawn(self._give_up(why))
-        self._engage(await self._crew.hire(), share)
+        """Find another worker; while others go on, however long that takes."""
+        lost: str | None = why
+        while lost is not None:
+            self._losses += 1
+            self._course.tell(Notice(message=f"lost {lost}; {len(self._hands)} left, and another is looked for"))
+            if self._losses > _LOSSES_PER_WORKER * len(self._crew.hands):
+                self._keeper.fail(_lost(f"{self._losses} workers were lost one after the other, the last was {lost}"))
+                return
+            if not self._hands:
+                self._spawn(self._give_up(lost))
+            lost = await self._hire(share)
+
+    async def _hire(self, share: int) -> str | None:
+        """Let another worker begin; return why it was lost again, None where it was not."""
+        try:
+            self._engage(await self._crew.hire(), share)
+        except WorkerLostError as error:
+            return f"a worker: {error}"
+        except RetestError as error:
+            if not self._hands:
+                self._keeper.fail(error)
+            self._course.tell(Notice(message=f"no worker in its place: {error.problems[0].message}"))
+        return None
 
     async def _give_up(self, why: str) -> None:
         """End the run where nobody takes the place of the last worker."""
