@@ -138,13 +138,13 @@ class SpreadExecution:
 
     async def _serve(self, hand: Hand, share: int) -> None:
         """Do what a worker asks for until it is gone; then see to it that another goes on."""
-        counter = Counter(hand, self._keeper)
+        service = Service(hand, self._keeper)
         try:
             await hand.start(replace(self._orders, concurrency=share))
-            await counter.serve()
+            await service.serve()
         except WorkerLostError as error:
             self._keeper.miss(hand.name)
-            await counter.finish()
+            await service.finish()
             await hand.discard()
             await self._keeper.lose(hand.name)
             del self._hands[hand.name]
@@ -185,7 +185,7 @@ class SpreadExecution:
             self._keeper.fail(_lost(f"no worker is left; the last was {why}"))
 
 
-class Counter:
+class Service:
     """Where one worker is served: it says what it wants, and gets its answers in the order in which they are ready."""
 
     def __init__(self, hand: Hand, keeper: Keeper) -> None:
