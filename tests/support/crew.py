@@ -107,8 +107,8 @@ class LocalCrew:
         if self.refusal is not None:
             raise self.refusal
         hand = LocalHand(f"worker {next(self._numbers)}", self.desk)
-        await hand.open(self._setup, self._variables)
         self.all.append(hand)
+        await hand.open(self._setup, self._variables)
         self.on_hire(hand)
         return hand
 

@@ -35,6 +35,10 @@ class Luggage:
     files: Mapping[str, TakenFile]
     search: tuple[str, ...] = ()
 
+    def is_here(self) -> bool:
+        """Return whether all files are on this machine, the same and in their places."""
+        return all(_is_here(Path(name), file) for name, file in self.files.items())
+
 
 def pack_files(suite: Suite, judges: Sequence[JudgeSpec]) -> Luggage:
     """Return the files that targets, judges and metrics name, as far as there is room for them."""
@@ -61,16 +65,14 @@ def pack_files(suite: Suite, judges: Sequence[JudgeSpec]) -> Luggage:
 def unpack_files(
     luggage: Luggage, folder: Path, suite: Suite, judges: Sequence[JudgeSpec]
 ) -> tuple[Suite, Sequence[JudgeSpec]]:
-    """Return suite and judges as they find their files on this node: in their own places, where these are the same.
+    """Return suite and judges as they find their files in a folder of this node.
 
     Args:
         luggage: as it was packed.
-        folder: empty, for files that are not there or are others.
+        folder: empty.
         suite: names its files as where the run was started.
         judges: the same.
     """
-    if all(_is_here(Path(name), file) for name, file in luggage.files.items()):
-        return suite, judges
     for name, file in luggage.files.items():
         path = _below(folder, Path(name))
         path.parent.mkdir(parents=True, exist_ok=True)

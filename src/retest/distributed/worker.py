@@ -132,6 +132,8 @@ class Worker:
 
     def _unpacked(self, setup: Setup) -> Setup:
         """Return the set-up with its files where they are on this node; those that came along go with the worker."""
+        if setup.luggage.is_here():
+            return setup
         folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="retest-files-", ignore_cleanup_errors=True)))
         suite, judges = unpack_files(setup.luggage, folder, setup.suite, setup.judges)
         return replace(setup, suite=suite, judges=tuple(judges), luggage=Luggage(files={}))

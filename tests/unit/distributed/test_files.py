@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from retest.distributed.files import pack_files, unpack_files
+from retest.distributed.files import pack_files
 from retest.distributed.setup import Setup
 from retest.distributed.worker import Worker
 from retest.domain.suite import Suite
@@ -42,13 +42,13 @@ def test_files_and_what_they_import_are_packed(project: Project) -> None:
     assert sorted(Path(name).name for name in luggage.files) == ["bot.py", "mine.py", "words.py"]
 
 
-def test_a_node_that_has_the_files_uses_its_own(project: Project, tmp_path: Path) -> None:
-    """On a shared folder nothing is copied."""
+def test_a_node_that_has_the_files_uses_its_own(project: Project) -> None:
+    """On a shared folder nothing is copied; where one file is another, all are."""
     write_code(project)
-    suite = suite_of(project)
-    unpacked, _ = unpack_files(pack_files(suite, ()), tmp_path / "node", suite, ())
-    assert unpacked is suite
-    assert not (tmp_path / "node").exists()
+    luggage = pack_files(suite_of(project), ())
+    assert luggage.is_here()
+    project.write("code/words.py", "GREETING = 'さようなら'\n")
+    assert not luggage.is_here()
 
 
 def test_a_node_without_the_files_is_the_same_target_and_metric(project: Project, tmp_path: Path) -> None:
