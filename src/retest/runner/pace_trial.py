@@ -55,6 +55,7 @@ class Trial:
         self._unsettled: deque[float] = deque()  # when calls were sent that may still be refused
         self._refused: list[float] = []  # when those were sent that are refused
         self._last_refused = 0.0
+        self._seen = (0, 0.0, 0.0)  # what the last look was at
         self._again = False
 
     @property
@@ -98,6 +99,10 @@ class Trial:
         """
         self._settle(now - _SETTLED * delay_s - _TICK_S)
         last = self.last
+        seen = len(self.stretches), last.sent, sum(one.refused for one in self.stretches)
+        if seen == self._seen:
+            return None
+        self._seen = seen
         if last.sent < _FIRST and not last.sent == last.refused >= _FIRST_REFUSED:
             return None
         chance, limit = evidence(self.stretches, max(_FLOOR, self.grounds.background))
