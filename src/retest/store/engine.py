@@ -218,7 +218,7 @@ def _refuse_short_files(path: Path) -> None:
     Only the length is looked at. Opening and closing the file here would drop the locks that another connection of
     this process has on it.
     """
-    if 0 < path.stat().st_size < _SHORTEST:
+    if path.is_file() and 0 < path.stat().st_size < _SHORTEST:  # folders are short on some file systems
         raise store_error(NOT_A_STORE, str(path))
 
 
