@@ -55,7 +55,7 @@ def full() -> int:
     return os.open("/dev/full", os.O_WRONLY)
 
 
-@pytest.mark.parametrize("flags", [(), ("--json",)], ids=["text", "JSON"])
+@pytest.mark.parametrize("flags", [pytest.param((), marks=pytest.mark.slow), ("--json",)], ids=["text", "JSON"])
 def test_a_gate_that_fails_fails_whoever_reads_it(failing: Project, gone: int, flags: tuple[str, ...]) -> None:
     """`retest gate --json | head -1` is no way to pass."""
     code, err = into(failing, gone, *GATE, *flags)

@@ -55,7 +55,7 @@ def make_clock(library: Path, tmp_path: Path) -> Callable[[str], SetClock]:
     return lambda name: SetClock(library, tmp_path / name)
 
 
-@pytest.mark.parametrize("jump", [YEAR, -DAY], ids=["ahead", "back"])
+@pytest.mark.parametrize("jump", [pytest.param(YEAR, marks=pytest.mark.slow), -DAY], ids=["ahead", "back"])
 def test_a_run_goes_on_when_the_clock_is_set(
     project: Project, make_clock: Callable[[str], SetClock], jump: int
 ) -> None:

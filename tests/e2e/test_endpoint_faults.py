@@ -136,7 +136,7 @@ def test_no_way_to_the_endpoint_is_said_as_it_is(project: Project) -> None:
         assert "sk-test" not in text
 
 
-@pytest.mark.parametrize("provider", ["openai", "http"])
+@pytest.mark.parametrize("provider", ["openai", pytest.param("http", marks=pytest.mark.slow)])
 def test_a_proxy_is_used_where_the_environment_names_one(project: Project, provider: str) -> None:
     """HTTP_PROXY carries the calls to a host that only the proxy knows; NO_PROXY goes past it."""
     with RawServer(lambda _question, _time: (WHOLE, "close")) as server:
