@@ -81,7 +81,6 @@ class Simulated:
     sent: int = 0
     refused: int = 0
     answered: int = 0
-    rates: list[float] = field(default_factory=list)
     shares: list[int] = field(default_factory=list)  # answers of each process
 
     @property
@@ -133,7 +132,6 @@ class Simulation:
                 break
             getattr(self, f"_{kind}")(now, number, call)
             self.result.seconds = now
-        self.result.rates = [pace.rate for pace in self.paces]
         return self.result
 
     def _at(self, when: float, kind: str, number: int, call: _Call) -> None:
