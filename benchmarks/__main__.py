@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from benchmarks import calls, comparisons, metrics, startup, view  # noqa: E402 - they use what the tests support
+from benchmarks import calls, comparisons, metrics, pacing, startup, view  # noqa: E402 - they use what the tests support
 from benchmarks.table import Row, conditions, markdown, write_into  # noqa: E402 - as above
 
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -25,6 +25,7 @@ GROUPS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
     "calls": calls.measure,
     "metrics": metrics.measure,
     "comparisons": comparisons.measure,
+    "pacing": pacing.measure,
     "view": view.measure,
 }
 
