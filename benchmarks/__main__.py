@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from benchmarks import calls, comparisons, metrics, pacing, startup, view  # noqa: E402 - they use what the tests support
+from benchmarks import calls, comparisons, metrics, pacing, startup, view  # noqa: E402 - they use tests' support
 from benchmarks.table import Row, conditions, markdown, write_into  # noqa: E402 - as above
 
 DOCUMENT = ROOT / "docs" / "performance.md"
