@@ -14,7 +14,7 @@ from retest.workflows.settings import Settings, load_settings
 from retest.workflows.untrusted import Untrusted, readable
 
 _FILES = ("retest.toml", "pyproject.toml")
-_LIMITS = ("max_cost_usd", "concurrency", "attempts", "patience_s")
+_LIMITS = ("max_cost_usd", "concurrency", "attempts", "batch_attempts", "patience_s")
 
 
 def base_settings(cwd: Path) -> Settings | None:

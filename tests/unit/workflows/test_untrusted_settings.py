@@ -108,6 +108,7 @@ LIMITS = [
     ("", "", "max_cost_usd", None),
     ("", "concurrency = 5000", "concurrency", 32),
     ("concurrency = 64", "concurrency = 48", "concurrency", 48),
+    ("", "batch_attempts = 1000", "batch_attempts", 3),
     ("", "attempts = 100", "attempts", 5),
 ]
 
