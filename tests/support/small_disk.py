@@ -12,12 +12,12 @@ from pathlib import Path
 
 from support.project import Project, Result
 
-SIZE = 3 * 2**20
+SIZE = 12 * 2**20
 _PAGE = 4096
 
 
 class SmallDisk:
-    """A project on a disk of three megabytes."""
+    """A project on a disk of twelve megabytes."""
 
     def __init__(self, root: Path, *, mounted: bool) -> None:
         self.project = Project(root)
