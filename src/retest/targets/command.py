@@ -57,7 +57,7 @@ class CommandTarget:
         self._argv = argv
         self._folder = folder
         self._options = options
-        self._env = dict(env) or None
+        self._env = dict(env.items()) or None  # all at once: a mapping may note each variable that is asked for
         self._prices = prices
         self._identity: dict[str, JsonValue] = {
             "provider": "command",

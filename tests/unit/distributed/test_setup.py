@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
+import sys
 from pathlib import Path
 
 from retest.distributed.setup import stripped
@@ -15,6 +17,7 @@ from retest.workflows.distributed import NotedVariables
 from support.crew import copied, spread_run
 from support.project import Project
 from support.suites import make_suite
+from support.targets import open_with
 
 
 def test_a_stripped_suite_can_be_pickled_and_holds_no_text() -> None:
@@ -45,6 +48,14 @@ def test_only_variables_that_were_asked_for_are_noted() -> None:
     assert env.get("OPENAI_BASE_URL") is None
     assert (env["OPENAI_API_KEY"], env["PATH"]) == ("sk-1", "/bin")
     assert env.asked() == {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": None}
+
+
+def test_a_program_asks_for_nothing(tmp_path: Path) -> None:
+    """A `command` target inherits the environment of its node: none of the driver's variables goes there."""
+    secrets = {"OPENAI_API_KEY": "sk-1", "AWS_SECRET_ACCESS_KEY": "s", "LD_LIBRARY_PATH": "/x"}
+    env = NotedVariables(os.environ | secrets)
+    open_with("command", {"argv": [sys.executable, "-c", ""]}, base_dir=tmp_path, env=env)
+    assert env.asked() == {}
 
 
 def test_a_variable_that_the_driver_lacks_is_none_on_a_node() -> None:
