@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 
 import pytest
@@ -93,3 +94,29 @@ def test_progress_that_cannot_be_shown_changes_nothing(failing: Project) -> None
             check=False,
         )
     assert (done.returncode, done.stdout[:1]) == (1, b"{")
+
+
+def with_closed(project: Project, stream: int, *command: str) -> tuple[int, bytes, bytes]:
+    """Return exit code, stdout and stderr of a command that starts without one of its three streams."""
+    done = subprocess.run(
+        ["sh", "-c", f"{shlex.join(project.command(*command))} {stream}>&-"],
+        cwd=project.root,
+        env=project.env(),
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("stream", [0, 1, 2], ids=["stdin", "stdout", "stderr"])
+def test_a_gate_that_fails_fails_with_a_closed_stream(failing: Project, stream: int) -> None:
+    """`retest gate --json >&-` keeps its verdict, and no file of the store is taken for the missing stream."""
+    code, out, err = with_closed(failing, stream, *GATE, "--json")
+    assert (code, out[:1], b"Traceback" in err) == (1, b"" if stream == 1 else b"{", False)
+    assert failing.run("verify").code == 0
+
+
+def test_what_nobody_wants_to_read_is_not_lost(failing: Project) -> None:
+    """A closed stream is asked for, other than a full disk: `retest schema >&-` ends well."""
+    assert with_closed(failing, 1, "schema") == (0, b"", b"")

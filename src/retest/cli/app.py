@@ -206,10 +206,10 @@ def _raise_file_limit() -> None:
 
 def main() -> None:
     """Run the command line."""
+    outputs = Outputs()
+    outputs.take()  # before anything opens a file
     _raise_file_limit()
     _collect_seldom()
-    outputs = Outputs()
-    outputs.take()
     code = _run_command()
     lost = outputs.lost()
     if lost is not None:
@@ -235,8 +235,7 @@ def _run_command() -> int:
 def _refuse(refusal: Any) -> int:
     """Tell what typer refused: a flag, a value or a command."""
     told, context = str(refusal.format_message()), refusal.ctx
-    if not told and context is not None:  # a command that shows its help when it is given nothing
-        typer.echo(context.get_help())
+    if not told and context is not None:  # a command that was given nothing, and has shown its help by now
         return int(ExitCode.USAGE)
     message, _, near = told.partition(" Did you mean ")
     message = message.partition(" (Possible options: ")[0].replace(": Value error, ", ": ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import TextIO
 
@@ -29,10 +30,11 @@ class Outputs:
         self._out: _Forgiving | None = None
 
     def take(self) -> None:
-        """Let nothing that is printed from now on raise for want of a reader or of space.
+        """Let nothing that is printed from now on raise for want of a reader, of space, or of a stream at all.
 
         A console of another encoding shows a mark instead of failing.
         """
+        _open_closed_streams()
         sys.stdout, self._out = _forgiving(sys.stdout)
         sys.stderr, _ = _forgiving(sys.stderr)
 
@@ -45,6 +47,23 @@ class Outputs:
             return None
         sys.stdout.flush()
         return None if isinstance(self._out.lost, BrokenPipeError) else self._out.lost
+
+
+def _open_closed_streams() -> None:
+    """Lead standard streams that whoever started this process had closed (``retest gate --json >&-``) to nowhere.
+
+    Their descriptors first: the next file that is opened would get one, and what a child prints would be in it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115 - a device, open until the end
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
 
 
 def _forgiving(stream: TextIO) -> tuple[TextIO, _Forgiving | None]:

@@ -89,6 +89,13 @@ def test_shells_complete_words(words: str, expected: str) -> None:
     assert sorted(said(code, **env).split()) == sorted(expected.split())
 
 
+@pytest.mark.parametrize("words", [[], ["batch"]], ids=["retest", "group"])
+def test_what_was_given_nothing_shows_its_help_once(words: list[str]) -> None:
+    """It is a wrong use all the same."""
+    done = subprocess.run([sys.executable, "-m", "retest", *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("Usage: "), done.stderr) == (2, 1, "")
+
+
 def test_the_collector_looks_at_nothing_while_a_command_starts_and_ends() -> None:
     """What a start loads stays until the end; at the end it goes with the process."""
     code = (
