@@ -8,6 +8,7 @@ also has the message. `pattern` and `format` are checked by the same functions a
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,10 +32,7 @@ _IN_PLACE = ("not", "if", "then", "else")
 _PATTERN, _FORMAT = "retest-pattern", "retest-format"
 # Of no weight for the verdict in either library; left out.
 _NOTES = frozenset(
-    {
-        *("title", "description", "default", "example", "examples", "deprecated", "readOnly", "writeOnly"),
-        *("$comment", "$schema"),
-    }
+    {"title", "description", "default", "example", "examples", "deprecated", "readOnly", "writeOnly", "$comment"}
 )
 
 
@@ -59,6 +57,12 @@ def fast_check(
         return None
 
 
+class _Call(threading.local):
+    """What broke off a check in the call that is going on; batches are scored in several threads."""
+
+    error: Exception | None = None
+
+
 class _FastCheck:
     """A compiled schema."""
 
@@ -69,19 +73,27 @@ class _FastCheck:
         if formats is not None:
             keywords[_FORMAT] = self._keyword(lambda name, text: formats.conforms(text, name))
         self._is_valid = getattr(jsonschema_rs, validator)(schema, keywords=keywords).is_valid
-        self._is_unsure = False
+        self._call = _Call()
 
     def passes(self, value: JsonValue) -> bool:
-        """Return whether a value is valid; false also where that is not sure."""
-        if self._is_unsure or not _is_plain(value, _DEPTH):
+        """Return whether a value is valid; false also where that is not sure.
+
+        Raises:
+            TimeoutError: a check of a text took too long.
+        """
+        if not _is_plain(value, _DEPTH):
             return False
         try:
-            return bool(self._is_valid(value)) and not self._is_unsure
+            passed = bool(self._is_valid(value))
         except ValueError:  # a lone surrogate, which is no UTF-8
-            return False
+            passed = False
+        error, self._call.error = self._call.error, None
+        if isinstance(error, TimeoutError):  # jsonschema would wait for it once more
+            raise error
+        return passed and error is None
 
     def _keyword(self, check: Callable[[str, str], bool]) -> type:
-        """Return a keyword that checks texts; where the check breaks off, nothing is sure from then on."""
+        """Return a keyword that checks texts; where a check breaks off, nothing is sure for the rest of the call."""
         outer = self
 
         class Keyword:
@@ -92,10 +104,12 @@ class _FastCheck:
             def validate(self, instance: object) -> None:
                 if not isinstance(instance, str):
                     return
+                if outer._call.error is not None:
+                    raise ValueError(self._value)
                 try:
                     passed = check(self._value, instance)
-                except Exception:
-                    outer._is_unsure = True
+                except Exception as error:
+                    outer._call.error = error
                     raise
                 if not passed:
                     raise ValueError(self._value)
@@ -150,14 +164,14 @@ class _Translation:
         Raises:
             _OutsideError: it is left to jsonschema.
         """
-        taken: dict[str, Any] = self._schema(dict(schema))
+        taken: dict[str, Any] = self._schema({key: part for key, part in schema.items() if key != "$schema"})
         _refuse_endless(taken)
         return taken
 
     def _schema(self, schema: Any) -> Any:
         if isinstance(schema, bool):
             return schema
-        if not isinstance(schema, dict):
+        if not isinstance(schema, dict) or "$schema" in schema:  # jsonschema goes on by the draft named there
             raise _OutsideError
         if self._is_old and "$ref" in schema:  # whatever stands beside it is ignored, but may be referred to
             schema = {key: part for key, part in schema.items() if key in {"$ref", *_DEFINITIONS}}

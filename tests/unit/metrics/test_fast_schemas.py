@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ def test_draft_7_is_read_as_draft_7(schema: dict[str, Any], values: list[Any]) -
         assert ours is None or ours == _theirs(schema, value, Draft7Validator)
 
 
+_DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 _NODE: dict[str, Any] = {
     "$ref": "#/$defs/node",
     "$defs": {"node": {"type": "object", "properties": {"名": {"type": "string"}, "c": {"$ref": "#/$defs/node"}}}},
@@ -142,10 +144,12 @@ def test_a_schema_of_everyday_keywords_is_taken() -> None:
         {"$ref": "#/properties/a", "properties": {"a": {}}},
         {"unevaluatedProperties": False},
         {"nobody-knows": 1},
+        {"properties": {"a": {"$schema": _DRAFT_4, "type": "integer"}}},
+        {"$defs": {"x": {"$schema": _DRAFT_4, "type": "integer"}}, "$ref": "#/$defs/x"},
         {"properties": {"a": {"contains": {}}}},
         {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}},
     ],
-    ids=lambda schema: next(iter(schema)),
+    ids=str,
 )
 def test_what_the_libraries_may_see_differently_is_left_to_jsonschema(schema: dict[str, Any]) -> None:
     """Keywords on which they differ, or of which it is not known that they agree."""
@@ -175,14 +179,44 @@ def test_a_failing_value_has_the_message_of_jsonschema() -> None:
         Draft202012Validator(_NODE).validate({"c": {"名": 1}})
 
 
-def test_a_check_that_breaks_off_is_never_taken_for_a_verdict() -> None:
-    """Under `not`, a pattern or format that takes too long would else be a pass."""
-    formats = FormatChecker(formats=())
+def _breaking_off(error: Exception) -> tuple[FormatChecker, list[object]]:
+    """Return formats of which `slow` breaks off at texts that begin so, and what it has seen."""
+    formats, seen = FormatChecker(formats=()), list[object]()
 
     @formats.checks("slow")
     def _slow(value: object) -> bool:
-        raise TimeoutError(value)
+        seen.append(value)
+        if str(value).startswith("slow"):
+            raise error
+        return True
 
+    return formats, seen
+
+
+def test_a_check_that_takes_too_long_is_waited_for_once() -> None:
+    """Its exception goes on at once: under `not` it would else be a pass, and with jsonschema a second wait."""
+    formats, seen = _breaking_off(TimeoutError("took longer"))
+    passes = fast_check({"not": {"items": {"format": "slow"}}}, "Draft202012Validator", formats)
+    assert passes is not None
+    with pytest.raises(TimeoutError, match="took longer"):
+        passes(["slow 1", "slow 2"])
+    assert seen == ["slow 1"]
+
+
+def test_a_check_that_broke_off_says_nothing_about_the_next_value() -> None:
+    """Whatever it broke off with."""
+    for error in (TimeoutError(), RuntimeError()):
+        formats, _ = _breaking_off(error)
+        passes = fast_check({"format": "slow"}, "Draft202012Validator", formats)
+        assert passes is not None
+        with suppress(TimeoutError):
+            assert not passes("slow")
+        assert passes("quick")
+
+
+def test_a_check_that_raises_is_never_taken_for_a_verdict() -> None:
+    """Under `not` it would else be a pass; jsonschema says what to make of it."""
+    formats, _ = _breaking_off(RuntimeError())
     passes = fast_check({"not": {"format": "slow"}}, "Draft202012Validator", formats)
     assert passes is not None
-    assert not passes("a")
+    assert not passes("slow")
