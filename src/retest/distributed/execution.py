@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from retest.distributed.crew import Crew, Hand, WorkerLostError
@@ -65,7 +64,7 @@ class SpreadExecution:
         keeper.feeding(on=True)
         chunks = chunked(self._course.plan.calls() if calls is None else calls)
         feeder = asyncio.create_task(self._take(chunks))
-        watch = asyncio.create_task(self._watch_stop())
+        watch = self._begin(self._watch_stop())
         try:
             await keeper.until_over()
             if keeper.failure is not None:
@@ -132,9 +131,20 @@ class SpreadExecution:
         self._spawn(self._serve(hand, share))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+        task = self._begin(work)
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Begin what nobody waits for; an error there ends the run."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._note_error)
+        return task
+
+    def _note_error(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._keeper.fail(error)
 
     async def _serve(self, hand: Hand, share: int) -> None:
         """Do what a worker asks for until it is gone; then see to it that another goes on."""
@@ -150,8 +160,6 @@ class SpreadExecution:
             del self._hands[hand.name]
             if not (self.stop.is_set or self._keeper.failure):
                 await self._replace(share, f"{hand.name}: {error}")
-        except Exception as error:  # noqa: BLE001 - it ends the run, whatever it is
-            self._keeper.fail(error)
 
     async def _replace(self, share: int, why: str) -> None:
         """Find another worker; while others go on, however long that takes."""
@@ -231,10 +239,14 @@ class Service:
 
     async def _deliver(self) -> None:
         """Send what is ready; what becomes ready meanwhile goes together."""
-        with suppress(WorkerLostError):  # which whoever waits for its asks finds out too
+        try:
             while self._replies:
                 replies, self._replies = self._replies, []
                 await self._hand.deliver(replies)
+        except WorkerLostError:
+            await self._hand.discard()  # it may live, without its answers; whoever waits for its asks finds it gone
+        except Exception as error:  # noqa: BLE001 - it ends the run, whatever it is
+            self._keeper.fail(error)
 
 
 def _shares(concurrency: int, workers: int) -> list[int]:

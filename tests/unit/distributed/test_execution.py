@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from retest.distributed.crew import WorkerLostError
 from retest.distributed.execution import SpreadExecution
 from retest.domain.run import RunCounts
 from retest.domain.sample import Response
@@ -311,3 +312,62 @@ def test_a_broken_worker_ends_the_run_with_its_reason(project: Project, tmp_path
 
     with pytest.raises(AttributeError):
         asyncio.run(scenario([]))
+
+
+def test_what_goes_wrong_about_a_lost_worker_ends_the_run(project: Project) -> None:
+    """Where its calls cannot be put back, nobody waits for them."""
+    bot = Bot(project, 30)
+    bot.hold("q3")
+
+    class Broken:
+        async def release(self, keys: object) -> None:
+            raise OSError(f"no claim is given up any more: {keys}")
+
+    async def scenario() -> None:
+        async with spread_run(bot.root, workers=1, concurrency=2) as spread:
+            run = asyncio.create_task(spread.execution.run())
+            await until(lambda: bot.calls["q3"] > 0)
+            keeper = spread.execution._keeper
+            keeper._ledger = Broken()  # type: ignore[assignment] # anything that raises
+            keeper._seats["worker 1"].claims.add("of a judgment")
+            spread.crew.all[0].kill()
+            bot.let_go()
+            async with asyncio.timeout(60):
+                await run
+
+    with pytest.raises(OSError, match="no claim is given up"):
+        asyncio.run(scenario())
+
+
+def test_a_reply_that_cannot_be_sent_ends_the_run(project: Project) -> None:
+    """A worker does not wait for ever for what will not come."""
+    bot = Bot(project, 5)
+
+    async def fail(replies: object) -> None:
+        raise TypeError(f"cannot pickle {len(repr(replies))} characters")
+
+    async def scenario() -> None:
+        async with spread_run(bot.root, workers=1) as spread:
+            spread.crew.all[0].deliver = fail  # type: ignore[method-assign] # as an actor that cannot be sent to
+            async with asyncio.timeout(60):
+                await spread.execution.run()
+
+    with pytest.raises(TypeError, match="cannot pickle"):
+        asyncio.run(scenario())
+
+
+def test_a_worker_that_lives_and_takes_no_reply_is_replaced(project: Project) -> None:
+    """It is ended, and another does what it had."""
+    bot = Bot(project, 20)
+
+    async def fail(replies: object) -> None:
+        raise WorkerLostError(f"its deliver raised: {len(repr(replies))}")
+
+    async def scenario() -> tuple[RunCounts, int]:
+        async with spread_run(bot.root, workers=1) as spread:
+            spread.crew.all[0].deliver = fail  # type: ignore[method-assign] # as an actor whose method raises
+            async with asyncio.timeout(60):
+                return await spread.execution.run(), len(spread.crew.all)
+
+    counts, workers = asyncio.run(scenario())
+    assert (counts.samples, workers) == (20, 2)
