@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from retest.distributed.wire import RUN_BUDGET, ScoredRow, Shard, pack
+from retest.distributed.budgets import SharedBudgets
+from retest.distributed.wire import ScoredRow, Shard, pack
 from retest.domain.run import JudgeCounts, SampleRecord
 from retest.domain.sample import CallError, CallOutcome, Response
 from retest.errors import Problem, RetestError
@@ -75,6 +76,7 @@ class Keeper:
         self._paid: dict[str, _Paid] = {}  # recorded or found, and not yet stored as samples
         self._seats: dict[str, _Seat] = {}
         self._fetched_by: dict[str, str] = {}  # key -> worker
+        self._budgets = SharedBudgets(course.budget, course.backends.judges)
         self._feeding = False
         self._changed = asyncio.Event()
         self._streak = FailureStreak(course.streak_limit)
@@ -86,10 +88,10 @@ class Keeper:
             "record": self._record,
             "release": self._release,
             "append": self._append,
-            "admit": self._admit,
+            "admit": self._budgets.admit,
         }
         self._news: Mapping[str, Callable[..., None]] = {
-            "settle": self._settle,
+            "settle": self._budgets.settle,
             "event": self._event,
             "stopped": self._stopped,
             "failed": self._failed,
@@ -191,6 +193,7 @@ class Keeper:
         for key in seat.claims:
             self._fetched_by.pop(key, None)
         seat.claims.clear()
+        self._budgets.lose(worker)
         if others:
             await self._ledger.release(others)
         self.wake()
@@ -328,16 +331,7 @@ class Keeper:
                 message = f"{self._streak.limit} calls in a row failed, the last with: {error.message}"
                 self._course.stop.stop("failing", message)
 
-    # -- budgets and news ------------------------------------------------------------------------------------------
-
-    def _budget(self, name: str) -> Admission:
-        return self._course.budget if name == RUN_BUDGET else self._course.backends.judges[name].budget
-
-    async def _admit(self, _worker: str, name: str) -> bool:
-        return await self._budget(name).admit()
-
-    def _settle(self, _worker: str, name: str, cost_usd: float | None) -> None:
-        self._budget(name).settle(cost_usd)
+    # -- news ------------------------------------------------------------------------------------------------------
 
     def _event(self, _worker: str, event: Event) -> None:
         self._course.tell(event)

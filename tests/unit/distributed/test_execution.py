@@ -16,6 +16,7 @@ from retest.domain.run import RunCounts
 from retest.domain.sample import Response
 from retest.errors import IncompleteError, Problem, UsageError
 from retest.runner.events import Notice, SamplesDone, Stopping
+from retest.runner.stopping import Budget
 from support.crew import LocalCrew, LocalHand, SpreadRun, spread_run
 from support.openai_server import OpenAIServer, ok, unauthorized
 from support.project import Project
@@ -242,6 +243,26 @@ def test_a_budget_is_one_for_all_workers(project: Project) -> None:
     counts, reason = asyncio.run(scenario())
     assert bot.calls.total() == counts.calls == 70
     assert reason == "budget"
+
+
+def test_a_killed_worker_leaves_nothing_of_the_budget_taken(project: Project) -> None:
+    """Its calls in flight were probably paid for: they count, those made again too, and nothing is kept free for them."""
+    bot = Bot(project, 60)
+    bot.hold("q7")
+
+    async def scenario() -> tuple[RunCounts, Budget]:
+        async with spread_run(bot.root, workers=2, concurrency=2, max_calls=100) as spread:
+            run = asyncio.create_task(spread.execution.run())
+            await until(lambda: bot.calls["q7"] > 0)
+            next(hand for hand in spread.crew.all if is_at(spread.execution, hand, "c7")).kill()
+            bot.let_go()
+            counts, budget = await run, spread.execution._course.budget
+            assert isinstance(budget, Budget)
+            return counts, budget
+
+    counts, budget = asyncio.run(scenario())
+    assert (counts.samples, budget.in_flight) == (60, 0)
+    assert budget.started >= bot.calls.total() > 60
 
 
 def test_a_refused_key_stops_all_workers(project: Project) -> None:
