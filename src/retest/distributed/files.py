@@ -6,6 +6,7 @@ suite is made of stays behind: calls come rendered, with their cases.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -99,8 +100,15 @@ def unpack_files(
 
 
 def _below(folder: Path, path: Path) -> Path:
-    """Return where a path of another machine is in the folder."""
-    return folder.joinpath(*path.parts[1:]) if path.is_absolute() else folder / path
+    """Return where a path of another machine is in the folder.
+
+    Raises:
+        ValueError: it leads out of the folder.
+    """
+    inside = Path(os.path.normpath(path))
+    if ".." in inside.parts:  # of an absolute path nothing is left of them
+        raise ValueError(f"{path} leads out of {folder}")
+    return folder.joinpath(*inside.parts[1:]) if inside.is_absolute() else folder / inside
 
 
 def _is_here(path: Path, file: TakenFile) -> bool:

@@ -6,7 +6,9 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from retest.distributed.files import pack_files
+import pytest
+
+from retest.distributed.files import Luggage, TakenFile, pack_files, unpack_files
 from retest.distributed.setup import Setup
 from retest.distributed.worker import Worker
 from retest.domain.suite import Suite
@@ -95,3 +97,16 @@ def test_a_file_that_is_nowhere_is_told_of(project: Project) -> None:
         return opened.problems[0].message
 
     assert "no such file" in asyncio.run(node())
+
+
+def test_a_name_with_many_steps_up_stays_in_the_folder(project: Project, tmp_path: Path) -> None:
+    """A path with more steps up than it is deep is below the folder all the same; a relative one is refused."""
+    folder = tmp_path / "node" / "files"
+    folder.mkdir(parents=True)
+    write_code(project)
+    suite, file = suite_of(project), TakenFile(b"x", 0o600)
+    unpack_files(Luggage(files={"/a/b/../../../../../out/x": file}), folder, suite, ())
+    assert (folder / "out" / "x").read_bytes() == b"x"
+    with pytest.raises(ValueError, match="leads out of"):
+        unpack_files(Luggage(files={"a/../../out": file}), folder, suite, ())
+    assert [path.name for path in (tmp_path / "node").iterdir()] == ["files"]
