@@ -52,6 +52,7 @@ class BatchProject:
         )
         self.files.write_cases(cases)
         self.server = server
+        self.settle_s = 0.02
         self.files.write_suite(server.base_url, **{"targets": [self.target()], **changes})
 
     def target(self, **changes: Any) -> dict[str, Any]:
@@ -68,7 +69,9 @@ class BatchProject:
         """Return a command's surroundings."""
         env = {"OPENAI_API_KEY": KEY}
         found = load_settings(self.files.root, env, settings)
-        return Workspace(cwd=self.files.root, settings=found, env=env, command="retest run")
+        return Workspace(
+            cwd=self.files.root, settings=found, env=env, command="retest run", batch_settle_s=self.settle_s
+        )
 
     def suite(self, overrides: Sequence[str] = ()) -> Suite:
         """Return the suite as it is on disk."""

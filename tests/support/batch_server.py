@@ -108,6 +108,7 @@ class BatchServer(OpenAIServer):
         self.file_status = ["processed"]
         self.fate_of: Callable[[int], Fate] | None = None  # by the number of its calls, in place of `fates`
         self._fates = fates
+        self._hidden_looks = 0
         self.before = before
         self.after = after
         self._paid_file = paid_file
@@ -123,6 +124,10 @@ class BatchServer(OpenAIServer):
         batch = self.batches[number - 1]
         batch.status = "completed"
         self._carry_out(batch)
+
+    def hide_batches_from_list(self, looks: int) -> None:
+        """Show an empty list so many times, as a provider may whose list lags behind."""
+        self._hidden_looks = looks
 
     def lose(self) -> None:
         """Forget every batch, as if none had ever arrived."""
@@ -210,7 +215,8 @@ class BatchServer(OpenAIServer):
         return web.json_response(_describe(batch))
 
     def _list(self, query: Mapping[str, str]) -> web.Response:
-        newest = list(reversed(self.batches))
+        newest = [] if self._hidden_looks > 0 else list(reversed(self.batches))
+        self._hidden_looks -= 1
         after = query.get("after")
         start = next((i + 1 for i, batch in enumerate(newest) if batch.name == after), 0)
         limit = int(query.get("limit", "20"))

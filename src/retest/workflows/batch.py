@@ -12,6 +12,7 @@ from retest.domain.batch import Batch
 from retest.domain.suite import Arm
 from retest.errors import IncompleteError, Problem, UsageError
 from retest.runner.events import WaitingForBatch
+from retest.runner.pacing import RetryPolicy
 from retest.runner.stopping import Budget
 from retest.targets.base import Target
 from retest.targets.batching import Batcher, open_batcher
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from retest.runner.execute import ExecutionOptions
     from retest.runner.stopping import StopSignal
     from retest.store.database import Store  # loads SQLAlchemy
+    from retest.store.ledger import StoredLedger
+    from retest.workflows.batch_orders import Desk
     from retest.workflows.batch_stage import BatchStage
     from retest.workflows.run import PreparedRun, RunOptions
     from retest.workflows.workspace import Workspace
 
 _LEAST_POLL_S = 0.01
-SETTLING_LOOKS = 2  # intervals within which a batch that was just created shows in the provider's list
 
 
 def check_batch_wish(options: RunOptions) -> None:
@@ -137,27 +139,35 @@ def batch_stage(
     if execution.fetched is None:
         return None
     from retest.store.ledger import StoredLedger
-    from retest.workflows.batch_orders import Desk
-    from retest.workflows.batch_stage import BatchOptions, BatchStage
+    from retest.workflows.batch_stage import BatchStage
 
-    store, workspace, listener, stop = surroundings
-    settings = workspace.settings
-    poll_s = max(_LEAST_POLL_S, float(settings["batch_poll_s"]))
     # What a run has of its store and its options, for the type checker.
     assert isinstance(prepared.ledger, StoredLedger)  # noqa: S101 - as said
     assert isinstance(execution.budget, Budget)  # noqa: S101 - as said
-    desk = Desk(
-        suite=prepared.ready.suite,
-        run_id=prepared.ready.run_id,
-        ledger=prepared.ledger,
+    desk = open_desk(prepared.ready.suite, prepared.ready.run_id, prepared.ledger, surroundings)
+    attempts = int(surroundings[1].settings["batch_attempts"])
+    targets = (prepared.targets, prepared.batchers)
+    return BatchStage(prepared.plan, targets, desk, execution.budget, attempts, execution.fetched)
+
+
+def open_desk(
+    suite: str, run_id: str, ledger: StoredLedger, surroundings: tuple[Store, Workspace, Listener, StopSignal]
+) -> Desk:
+    """Return what handing over and looking after the batches of a run takes."""
+    from retest.workflows.batch_orders import Desk
+
+    store, workspace, listener, stop = surroundings
+    settings = workspace.settings
+    return Desk(
+        suite=suite,
+        run_id=run_id,
+        ledger=ledger,
         batches=store.batches,
         stop=stop,
         tell=listener,
         now=workspace.clock,
-        retry=execution.retry,
-        settle_s=SETTLING_LOOKS * poll_s,
-        grace_s=execution.grace_s,
+        retry=RetryPolicy(attempts=int(settings["attempts"]), patience_s=float(settings["patience_s"])),
+        settle_s=workspace.batch_settle_s,
+        poll_s=max(_LEAST_POLL_S, float(settings["batch_poll_s"])),
+        grace_s=float(settings["grace_s"]),
     )
-    options = BatchOptions(poll_s=poll_s, attempts=int(settings["batch_attempts"]))
-    targets = (prepared.targets, prepared.batchers)
-    return BatchStage(prepared.plan, targets, desk, execution.budget, options, execution.fetched)

@@ -13,7 +13,6 @@ from retest.domain.json_value import canonical_json
 from retest.domain.suite import Suite
 from retest.errors import IncompleteError, InterruptedWorkError, Problem, UsageError
 from retest.runner.events import Listener
-from retest.runner.pacing import RetryPolicy
 from retest.runner.plan import RunPlan
 from retest.runner.redact import Redactor
 from retest.runner.stopping import StopSignal
@@ -22,8 +21,8 @@ from retest.targets.base import Target
 from retest.targets.batching import BatchCallError, Batcher, BatchState, open_batcher
 from retest.targets.credentials import Scrubber, environment_secrets
 from retest.targets.registry import TargetContext, open_target, providers
-from retest.workflows.batch import SETTLING_LOOKS
-from retest.workflows.batch_orders import Desk, StoppedError, known_of
+from retest.workflows.batch import open_desk
+from retest.workflows.batch_orders import Desk, StoppedError, find_created, known_of, look_up
 from retest.workflows.batch_results import Cover, take_results
 from retest.workflows.check import check_suites
 from retest.workflows.untrusted import may_open
@@ -64,12 +63,12 @@ async def care_for(
     async with AsyncExitStack() as stack:
         stack.enter_context(workspace.interrupts.telling(stop))
         suite, targets, batcher = await _speaker(stack, batch, workspace, overrides)
-        desk = _desk(batch, store, workspace, listener, stop)
+        ledger = store.ledger(batch.run_id, lease_s=float(workspace.settings["lease_s"]))
+        desk = open_desk(batch.suite, batch.run_id, ledger, (store, workspace, listener, stop))
         await asyncio.to_thread(store.heartbeat, batch.run_id)  # whoever asks meanwhile sees that somebody is at it
         try:
-            return await _Care(desk, batcher, batch, float(workspace.settings["batch_poll_s"])).carry_out(
-                wish, _cover(batch, suite, targets, store, workspace)
-            )
+            cover = _cover(batch, suite, targets, store, workspace)
+            return await _Care(desk, batcher, batch).carry_out(wish, cover)
         except BatchCallError as failed:
             raise IncompleteError(
                 Problem(
@@ -97,22 +96,22 @@ async def forget(batch: Batch, store: Store) -> Batch:
 class _Care:
     """One batch, and who speaks about it."""
 
-    def __init__(self, desk: Desk, batcher: Batcher, batch: Batch, poll_s: float) -> None:
+    def __init__(self, desk: Desk, batcher: Batcher, batch: Batch) -> None:
         self._desk = desk
         self._batcher = batcher
         self._batch = batch
-        self._poll_s = poll_s
 
     async def carry_out(self, wish: Wish, cover: Cover) -> Cared:
         is_others = await self._desk.batches.is_looked_after(self._batch.number)
         if wish == "fetch" and is_others:
             raise _in_use(self._batch)
-        state = await self._find() if self._batch.batch_id is None else await self._look()
+        is_mine = wish != "status" and await self._look_after()
+        state = await self._find(is_mine=is_mine) if self._batch.batch_id is None else await self._look()
         if state is None:
-            return await self._unknown(may_end=wish != "status" and not is_others)
+            return await self._unknown(is_mine=is_mine)
         if wish == "cancel" and not state.is_over:
             state = await self._end()
-        is_mine = wish != "status" and await self._desk.batches.look_after(self._batch.number, self._desk.ledger.owner)
+            is_mine = await self._look_after()
         if not state.is_over or not is_mine:
             return Cared(batch=self._batch)
         if state.status == "failed":
@@ -122,20 +121,20 @@ class _Care:
         batch = await self._desk.batches.load(self._batch.number)
         return Cared(batch=batch, taken=True, answers=len(taken.answers), errors=len(taken.errors))
 
-    async def _unknown(self, *, may_end: bool) -> Cared:
-        """Give up a batch that its provider should know by now, and does not: nothing of it was ever sent."""
-        age_s = (self._desk.now() - self._batch.created_at).total_seconds()
-        if may_end and not 0 <= age_s < self._desk.settle_s:
+    async def _look_after(self) -> bool:
+        return await self._desk.batches.look_after(self._batch.number, self._desk.ledger.owner)
+
+    async def _unknown(self, *, is_mine: bool) -> Cared:
+        """Give up a batch that its provider does not know: nothing of it was ever sent."""
+        if is_mine:
             note = "the provider knows nothing of it"
             return Cared(batch=await self._desk.batches.end(self._batch, status=NEVER_SENT, note=note), taken=True)
         return Cared(batch=self._batch)
 
-    async def _find(self) -> BatchState | None:
-        """Return a batch that an interrupted process may have created; None where it did not."""
-        batch = self._batch
-        if batch.file_id is None:
-            return None
-        state = await self._desk.ask(lambda: self._batcher.find(batch.token, batch.file_id or "", batch.created_at))
+    async def _find(self, *, is_mine: bool) -> BatchState | None:
+        """Return a batch that an interrupted process may have created; None where it did not, or not that it shows."""
+        find = find_created if is_mine else look_up
+        state = await find(self._desk, self._batcher, self._batch)
         return None if state is None else await self._know(state)
 
     async def _look(self) -> BatchState:
@@ -145,7 +144,7 @@ class _Care:
         """Have it ended, and wait until it is."""
         state = await self._know(await self._desk.ask(lambda: self._batcher.cancel(self._batch.name)))
         while not state.is_over:
-            await self._desk.sleep(self._poll_s)
+            await self._desk.sleep(self._desk.poll_s)
             state = await self._look()
         return state
 
@@ -196,22 +195,6 @@ def _in_use(batch: Batch) -> UsageError:
             message=f"a live process looks after batch {batch.name}, and takes its answers",
             fix="wait for it, or end it: Ctrl-C there is harmless",
         )
-    )
-
-
-def _desk(batch: Batch, store: Store, workspace: Workspace, listener: Listener, stop: StopSignal) -> Desk:
-    settings = workspace.settings
-    return Desk(
-        suite=batch.suite,
-        run_id=batch.run_id,
-        ledger=store.ledger(batch.run_id, lease_s=float(settings["lease_s"])),
-        batches=store.batches,
-        stop=stop,
-        tell=listener,
-        now=workspace.clock,
-        retry=RetryPolicy(attempts=int(settings["attempts"]), patience_s=float(settings["patience_s"])),
-        settle_s=SETTLING_LOOKS * float(settings["batch_poll_s"]),
-        grace_s=float(settings["grace_s"]),
     )
 
 

@@ -41,7 +41,8 @@ class Desk:
     """What handing over and looking after batches takes.
 
     Attributes:
-        settle_s: a batch younger than this may not be in the provider's list yet.
+        settle_s: a batch that was created less long ago may not be in the provider's list yet.
+        poll_s: the interval between looks.
         grace_s: how long a request may still take after an interrupt.
     """
 
@@ -54,6 +55,7 @@ class Desk:
     now: Callable[[], datetime]
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     settle_s: float = 60.0
+    poll_s: float = 30.0
     grace_s: float = 10.0
 
     async def ask(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -186,37 +188,25 @@ async def hand_over(desk: Desk, order: Order) -> Batch:
         await desk.batches.end(batch, status=NEVER_SENT, note=str(failed) or "interrupted")
         raise
     batch = await desk.batches.update(batch, file_id=file_id)
-    return await start(desk, order.batcher, batch, is_new=True)
+    return await _start(desk, order.batcher, batch)
 
 
-async def start(desk: Desk, batcher: Batcher, batch: Batch, *, is_new: bool) -> Batch:
-    """Start the batch of an uploaded file, unless it has been started already; return it as it then is.
-
-    Args:
-        desk: of the run.
-        batcher: of its target.
-        batch: noted, with a file.
-        is_new: nobody has tried yet; else it is looked for first.
-
-    Raises:
-        BatchCallError: as for `hand_over`.
-        StoppedError: as there.
-    """
-    age_s = (desk.now() - batch.created_at).total_seconds()
-    wait_s = None if is_new else min(desk.settle_s, max(0.0, desk.settle_s - age_s))
+async def _start(desk: Desk, batcher: Batcher, batch: Batch) -> Batch:
+    """Start the batch of a file that was uploaded just now; return it as it then is."""
+    may_be_there = False
 
     async def once() -> tuple[BatchState, bool]:
-        nonlocal wait_s
-        if wait_s is not None:
-            await desk.sleep(wait_s)
+        nonlocal may_be_there
+        if may_be_there:
+            await desk.sleep(desk.settle_s)
             found = await batcher.find(batch.token, batch.file_id or "", batch.created_at)
             if found is not None:
                 return found, True
         try:
             return await batcher.create(batch.file_id or "", batch.token), False
         except BatchCallError as failed:
-            if failed.error.kind != "rate_limit":  # whether it was created after all shows in the list, a little later
-                wait_s = desk.settle_s
+            # Whether it was created after all shows in the list, a little later.
+            may_be_there = may_be_there or failed.error.kind != "rate_limit"
             raise
 
     try:
@@ -228,6 +218,35 @@ async def start(desk: Desk, batcher: Batcher, batch: Batch, *, is_new: bool) -> 
     batch = await desk.batches.update(batch, batch_id=state.batch_id, **known_of(batch, state))
     desk.tell(BatchNews(what="found" if was_found else "sent", batch=batch))
     return batch
+
+
+async def find_created(desk: Desk, batcher: Batcher, batch: Batch) -> BatchState | None:
+    """Return how a batch is doing of which a process that is gone noted no name at the provider; None: it has none.
+
+    When that process asked for it is not known: the provider's list may show it only after a while from now.
+
+    Raises:
+        BatchCallError: the provider does not say.
+        StoppedError: the run was stopped first.
+    """
+    if batch.file_id is None:
+        return None
+    found = await look_up(desk, batcher, batch)
+    if found is None:
+        await desk.sleep(desk.settle_s)
+        found = await look_up(desk, batcher, batch)
+    return found
+
+
+async def look_up(desk: Desk, batcher: Batcher, batch: Batch) -> BatchState | None:
+    """Return what the provider's list has of a batch now.
+
+    Raises:
+        BatchCallError: the provider does not say.
+        StoppedError: the run was stopped first.
+    """
+    file_id = batch.file_id
+    return None if file_id is None else await desk.ask(lambda: batcher.find(batch.token, file_id, batch.created_at))
 
 
 def known_of(batch: Batch, state: BatchState) -> dict[str, object]:

@@ -11,7 +11,7 @@ Nothing is paid for twice: a call is claimed, then in a batch, then in the ledge
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from retest.domain.batch import NEVER_SENT, Batch
@@ -24,7 +24,7 @@ from retest.runner.stopping import Budget, StopSignal
 from retest.targets.base import Target
 from retest.targets.batching import MOST_REQUESTS as _MOST
 from retest.targets.batching import BatchCallError, Batcher, BatchState
-from retest.workflows.batch_orders import Desk, Order, StoppedError, hand_over, known_of, start
+from retest.workflows.batch_orders import Desk, Order, StoppedError, find_created, hand_over, known_of
 from retest.workflows.batch_results import Cover, Taken, take_results
 
 _SLOWER = 1.5  # each time nothing has changed
@@ -32,14 +32,6 @@ _SLOWEST = 10.0  # times the interval
 _QUEUE_FULL = "token_limit_exceeded"
 _SHOWN_FAULTS = 3
 _MOST_MISSES = 20  # looks in a row that bring nothing, before the run gives up waiting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchOptions:
-    """How batches are waited for: the interval between looks, and how many of them a call may be in."""
-
-    poll_s: float = 30.0
-    attempts: int = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,7 +51,7 @@ class BatchStage:
         batchers: of the same, by the target's id.
         desk: who hands over, where.
         budget: each call in a batch is admitted and settled as if it were made at once.
-        options: of waiting.
+        attempts: how many batches a call may be in.
         fetched: is filled.
     """
 
@@ -69,14 +61,14 @@ class BatchStage:
         targets: tuple[Sequence[Target], Mapping[int, Batcher]],
         desk: Desk,
         budget: Budget,
-        options: BatchOptions,
+        attempts: int,
         fetched: Fetched,
     ) -> None:
         self._plan = plan
         self._targets, self._batchers = targets
         self._desk = desk
         self._budget = budget
-        self._options = options
+        self._attempts = attempts
         self._fetched = fetched
         self._out: dict[int, _Out] = {}
         self._orders: dict[tuple[int, str | None], Order] = {}
@@ -112,7 +104,7 @@ class BatchStage:
                 await self._round()
                 await self._wait_for_all()
                 if (self._foreign or self._waiting_for) and self._fetched.ending is None:
-                    await self._desk.sleep(self._options.poll_s)
+                    await self._desk.sleep(self._desk.poll_s)
                 elif not self._again or self._fetched.ending is not None:
                     return
         except StoppedError:
@@ -168,7 +160,7 @@ class BatchStage:
         return frozenset(key for key, number in held.items() if number in self._out or number in self._waiting_for)
 
     async def _adopt(self, number: int, batcher: Batcher) -> None:
-        """Go on with a batch that an earlier process sent; one that never arrived is given up."""
+        """Go on with a batch that an earlier process sent; one that never arrived is given up, its calls are free."""
         desk = self._desk
         batch = await desk.batches.load(number)
         if not await desk.batches.look_after(number, desk.ledger.owner):
@@ -177,17 +169,21 @@ class BatchStage:
                 self._told.add(number)
                 desk.tell(WaitingForBatch(batch=batch, calls=len(await desk.batches.keys(number))))
             return
-        if batch.batch_id is None and batch.file_id is None:
-            await desk.batches.end(batch, status=NEVER_SENT, note="no file of it was handed over")
-            return
-        keys = await desk.batches.keys(number)
-        if batch.run_id == desk.run_id:
-            self._budget.commit(len(keys))
         if batch.batch_id is None:
-            await self._keep(len(keys), start(desk, batcher, batch, is_new=False), batcher)
-        else:
-            self._out[number] = _Out(batch=batch, batcher=batcher)
-            desk.tell(BatchNews(what="found", batch=batch))
+            try:
+                state = await find_created(desk, batcher, batch)
+            except BatchCallError as failed:
+                self._waiting_for.add(number)  # its calls are nobody's to make
+                self._end(failed.error)
+                return
+            if state is None:
+                await desk.batches.end(batch, status=NEVER_SENT, note="the provider knows nothing of it")
+                return
+            batch = await desk.batches.update(batch, batch_id=state.batch_id, **known_of(batch, state))
+        if batch.run_id == desk.run_id:
+            self._budget.commit(len(await desk.batches.keys(number)))
+        self._out[number] = _Out(batch=batch, batcher=batcher)
+        desk.tell(BatchNews(what="found", batch=batch))
 
     async def _order(self, call: PlannedCall) -> None:
         """Put a claimed call into an order, if the budget allows."""
@@ -223,7 +219,11 @@ class BatchStage:
     async def _send(self, place: tuple[int, str | None]) -> None:
         order = self._orders.pop(place)
         try:
-            await self._keep(len(order.keys), hand_over(self._desk, order), order.batcher)
+            batch = await hand_over(self._desk, order)
+            self._out[batch.number] = _Out(batch=batch, batcher=order.batcher)
+        except BatchCallError as failed:
+            self._budget.give_back(len(order.keys))
+            self._end(failed.error)
         finally:
             order.close()
             self._ordered.difference_update(order.keys)
@@ -232,30 +232,24 @@ class BatchStage:
     def _batcher(self, call: PlannedCall) -> Batcher:
         return self._batchers[id(self._targets[call.arm_index])]
 
-    async def _keep(self, calls: int, sending: Awaitable[Batch], batcher: Batcher) -> None:
-        """Keep a batch that is being sent among those that are out; so many calls are in it."""
-        try:
-            batch = await sending
-        except BatchCallError as failed:
-            self._budget.give_back(calls)
-            self._fetched.end("failing" if failed.error.retryable else "refused", failed.error.message)
-            return
-        self._out[batch.number] = _Out(batch=batch, batcher=batcher)
+    def _end(self, error: CallError) -> None:
+        """Order no more, for the provider does not take it."""
+        self._fetched.end("failing" if error.retryable else "refused", error.message)
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
     async def _wait_for_all(self) -> None:
         """Look at the batches that are out, ever more calmly while nothing changes, until all are over."""
-        wait_s = self._options.poll_s
+        wait_s = self._desk.poll_s
         while self._out:
             changed = [await self._look(number) for number in list(self._out)]
             if self._out:
-                wait_s = self._options.poll_s if any(changed) else min(wait_s * _SLOWER, self._slowest_s)
+                wait_s = self._desk.poll_s if any(changed) else min(wait_s * _SLOWER, self._slowest_s)
                 await self._desk.sleep(wait_s)
 
     @property
     def _slowest_s(self) -> float:
-        return self._options.poll_s * _SLOWEST
+        return self._desk.poll_s * _SLOWEST
 
     async def _look(self, number: int) -> bool:
         """Ask how a batch is doing, and finish with it where it is over; return whether anything has changed."""
@@ -322,7 +316,7 @@ class BatchStage:
         if not self._out:
             self._most = max(1, batch.requests // 2)
         self._one_at_a_time = self._again = True
-        await self._desk.sleep(self._options.poll_s)
+        await self._desk.sleep(self._desk.poll_s)
 
     def _settle(self, taken: Taken) -> None:
         self._fetched.paid.update(taken.answers)
@@ -340,7 +334,7 @@ class BatchStage:
             self._tries[key] += 1
             if error.fatal:
                 self._fetched.end("refused", error.message)
-            if error.fatal or not error.retryable or self._tries[key] >= self._options.attempts:
+            if error.fatal or not error.retryable or self._tries[key] >= self._attempts:
                 self._fetched.errors[key] = replace(error, attempts=self._tries[key])
             else:
                 self._again = True

@@ -39,7 +39,7 @@ class Workspace:
     """One command's surroundings. `env` already holds what ``.env`` adds.
 
     `origin` is what `cwd` is a copy of, where that is a revision and no working tree. `untrusted` guards against the
-    revision where it is a stranger's.
+    revision where it is a stranger's. `batch_settle_s` is how long a provider may take to list a batch.
     """
 
     cwd: Path
@@ -50,6 +50,7 @@ class Workspace:
     command: str = ""
     interrupts: Interrupts = field(default_factory=Interrupts)
     untrusted: Untrusted | None = None
+    batch_settle_s: float = 60.0
 
     def open_store(self, *, read_only: bool = False, create: bool = True) -> Store:
         """Open the store.

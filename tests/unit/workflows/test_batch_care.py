@@ -70,21 +70,21 @@ def test_a_batch_of_which_only_the_provider_knows_is_found(project: BatchProject
 
 
 def test_what_the_provider_never_got_is_given_up(project: BatchProject, server: BatchServer) -> None:
-    """But not by a look at it, nor so early that the provider's list may not have it yet."""
+    """But not by a look at it; whoever takes it looks twice."""
     server.lose()
     lost = {"batch_id": None, "file_id": "file-none"}
     assert not care(project, "status", **lost).taken
-    with project.store() as store:
-        (batch,) = store.batches.list()
-
-        async def work() -> Cared:
-            calm = project.workspace(batch_poll_s=3600)
-            return await care_for(batch, "fetch", store, calm, ignore_events)
-
-        assert not asyncio.run(work()).taken
+    assert server.count_of("list") == 1
     assert care(project, "fetch", **lost).batch.status == NEVER_SENT
     assert project.run().exit_code is ExitCode.PASSED
     assert set(server.paid.values()) == {1}
+
+
+def test_a_batch_that_shows_a_little_later_is_not_given_up(project: BatchProject, server: BatchServer) -> None:
+    """A provider's list lags behind: that it is not there at the first look says nothing."""
+    server.finish()
+    server.hide_batches_from_list(looks=1)
+    assert care(project, "fetch", batch_id=None).answers == 10
 
 
 def test_a_batch_that_a_live_process_waits_for_is_left_to_it(project: BatchProject, server: BatchServer) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +287,62 @@ def test_a_creation_of_which_nobody_knows_is_looked_up_before_it_is_tried_again(
         assert len(server.batches) == 1
         assert server.count_of("list") == 1
         assert paid_once(server, 10)
+
+
+@pytest.mark.parametrize("created", [True, False], ids=["created", "not-created"])
+def test_a_batch_that_nobody_noted_the_name_of_is_never_created_a_second_time(
+    tmp_path: Path,
+    created: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """However long ago the store noted it: the provider's list may lag behind the moment of its creation."""
+    with BatchServer(echo) as server:
+        project = BatchProject(tmp_path, server)
+        trips = {"after" if created else "before": lambda step: error(502, "gone") if step == "create" else None}
+        _stop_at_creation(project, server, trips)
+        assert len(server.batches) == int(created)
+        _note_as_old(project)
+        server.hide_batches_from_list(looks=1)
+        assert project.run().exit_code is ExitCode.PASSED
+        assert paid_once(server, 10)
+        assert len(server.batches) == 1
+
+
+def _stop_at_creation(project: BatchProject, server: BatchServer, trips: dict[str, Any]) -> None:
+    """Leave a batch noted of which nobody knows whether it was created."""
+    for when, trip in trips.items():
+        setattr(server, when, trip)
+    project.files.write("retest.toml", "attempts = 1\npatience_s = 0.0\nbatch_poll_s = 0.02\n")
+    assert project.run().stop_reason == "failing"
+    server.before = server.after = lambda _: None
+
+
+def _note_as_old(project: BatchProject) -> None:
+    with closing(sqlite3.connect(project.store_path)) as connection, connection:
+        connection.execute("UPDATE batches SET created_us = created_us - 3600000000")
+
+
+def test_calls_of_a_batch_that_was_never_sent_are_ordered_within_the_budget(
+    tmp_path: Path, server: BatchServer
+) -> None:
+    """What an earlier run meant to order, without limits, binds nobody."""
+    project = BatchProject(tmp_path, server)
+    _stop_at_creation(project, server, {"before": lambda step: error(502, "gone") if step == "create" else None})
+    outcome = project.run(max_calls=1)
+    assert (outcome.stop_reason, outcome.exit_code) == ("budget", ExitCode.INCOMPLETE)
+    assert [len(batch.lines) for batch in server.batches] == [1]
+    with project.store() as store:
+        assert [batch.status for batch in store.batches.list(ended=True)] == ["never sent", "completed"]
+
+
+def test_a_provider_that_does_not_say_whether_it_has_a_batch_ends_the_run(tmp_path: Path, server: BatchServer) -> None:
+    """Nothing is ordered, and the batch stays noted: the same command asks again."""
+    project = BatchProject(tmp_path, server)
+    _stop_at_creation(project, server, {"before": lambda step: error(502, "gone") if step == "create" else None})
+    server.before = lambda step: error(502, "gone") if step == "list" else None
+    outcome = project.run(max_calls=1)
+    assert (outcome.stop_reason, server.batches) == ("failing", [])
+    with project.store() as store:
+        assert len(store.batches.list()) == 1
 
 
 def test_a_provider_that_is_away_for_a_while_is_waited_for(tmp_path: Path) -> None:
