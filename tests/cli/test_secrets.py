@@ -42,6 +42,7 @@ def answer(prompt):
 def score(output):
     raise ValueError(os.environ["TOOL_SECRET"])
 """
+STORE = "planted/Store Pass@N6m5"  # what SQLAlchemy takes for it ends at the @
 REPORTS = ("html", "junit", "markdown", "json", "sarif")
 
 
@@ -144,6 +145,11 @@ def outputs(project: Project) -> Iterator[str]:
         result = project.run(*command, **ENVIRONMENT)  # type: ignore[arg-type]  # none of them is called timeout_s
         assert "Traceback" not in result.err, result.err
         yield f"{command}\n{result.out}\n{result.err}"
+    for command in (("doctor", "--json"), ("runs",)):
+        url = f"postgresql://someone:{STORE}@127.0.0.1:1/retest?sslpassword={quote(STORE)}"
+        result = project.run(*command, RETEST_STORE=url)
+        assert "127.0.0.1:1" in result.out + result.err
+        yield f"{command}\n{result.out}\n{result.err}"
     yield collected(project)
     with viewing(project.root) as browser:
         pages = ["/"]
@@ -187,6 +193,7 @@ SECRETS = {
     "query": QUERY,
     "header": HEADER,
     "environment": OWN,
+    "store": STORE,
 }
 
 

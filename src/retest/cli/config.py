@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retest.cli.signals import INTERRUPTS
+from retest.domain.masking import mask_url
 from retest.suites.discover import project_root
 from retest.workflows.settings import load_settings
 from retest.workflows.trust import find_guard, guarded_load
@@ -86,4 +87,5 @@ def read_env_file(cwd: Path) -> Mapping[str, str]:
 
 
 def _command() -> str:
-    return shlex.join(["retest", *sys.argv[1:]])
+    # It is shown and kept, also where --store names a password.
+    return shlex.join(["retest", *(mask_url(part) if "://" in part else part for part in sys.argv[1:])])

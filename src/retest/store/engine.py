@@ -14,6 +14,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from retest.domain.masking import mask_url
 from retest.errors import missing_extra
 from retest.store.faults import (
     BAD_URL,
@@ -22,7 +23,6 @@ from retest.store.faults import (
     NOT_A_STORE,
     NOT_FOUND,
     as_store_error,
-    mask_passwords,
     store_error,
 )
 
@@ -58,7 +58,8 @@ class Database:
     def __init__(self, engine: sa.Engine, place: str, *, path: Path | None, clock: Callable[[], float]) -> None:
         engine.update_execution_options(retest_clock=clock)
         self.engine = engine
-        self.place = place
+        self._address = place
+        self.place = mask_url(place) if path is None else place
         self.path = path
         self.clock = clock
         self._prepared: dict[str, Prepared] = {}
@@ -88,10 +89,14 @@ class Database:
         try:
             yield
         except Exception as error:
-            translated = as_store_error(error, self.place)
+            translated = self.translated(error)
             if translated is error:
                 raise
             raise translated from None
+
+    def translated(self, error: BaseException) -> BaseException:
+        """Return the StoreError for what the driver raised; any other error as it is."""
+        return as_store_error(error, self._address)
 
     def log_ahead(self) -> None:
         """Switch an SQLite store to write-ahead logging, which lasts; done only once it is known to be a store."""
@@ -290,7 +295,7 @@ def open_postgres(url: str, *, read_only: bool, busy_timeout_s: float, clock: Ca
         connection.commit()
 
     sa.event.listen(engine, "connect", set_up_session)
-    return Database(engine, mask_passwords(url), path=None, clock=clock)
+    return Database(engine, url, path=None, clock=clock)
 
 
 def open_database(url_or_path: str, *, read_only: bool, busy_timeout_s: float, clock: Callable[[], float]) -> Database:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from dataclasses import dataclass
 
+from retest.domain.masking import mask_url, mask_words
 from retest.errors import Location, Problem, RetestError, StoreError
-
-_PASSWORD = re.compile(r"(//[^/@\s:]*:)[^@/\s]*@|((?:ssl)?password=)[^&\s'\"]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,17 +130,12 @@ _BY_SQLSTATE = {
 }
 
 
-def mask_passwords(text: str) -> str:
-    """Return the text with passwords in URLs and connection strings replaced by ``***``."""
-    return _PASSWORD.sub(lambda match: f"{match[1]}***@" if match[1] else f"{match[2]}***", text)
-
-
 def as_store_error(error: BaseException, place: str) -> BaseException:
     """Return the StoreError for what a driver raised; an error that is ours, or a bug, is returned as it is.
 
     Args:
         error: from SQLAlchemy, the driver or the operating system.
-        place: path or URL of the store; passwords are masked.
+        place: path or URL of the store as it was given; passwords are masked, in what the driver says as well.
     """
     if isinstance(error, RetestError):
         return error
@@ -160,8 +153,8 @@ def is_locked(error: BaseException) -> bool:
 
 def store_error(fault: Fault, place: str, reason: str = "") -> StoreError:
     """Return the error for a fault at a place, with the database's own words as a detail."""
-    first_lines = tuple(mask_passwords(line) for line in reason.splitlines()[:3] if line.strip())
-    where = Location(path=mask_passwords(place))
+    first_lines = tuple(mask_words(line, place) for line in reason.splitlines()[:3] if line.strip())
+    where = Location(path=mask_url(place))
     return StoreError(
         Problem(slug=fault.slug, message=fault.message, where=where, details=first_lines, fix=fault.fix),
     )

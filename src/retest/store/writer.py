@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from retest.errors import Problem, StoreError
 from retest.store.engine import Database
-from retest.store.faults import as_store_error, is_locked
+from retest.store.faults import is_locked
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
@@ -167,7 +167,7 @@ class Writer:
                 self._disconnect()
                 self._note(error)
                 if self.is_shut_out:  # each alone would wait as long once more
-                    failure = as_store_error(error, self._database.place)
+                    failure = self._database.translated(error)
                     return [_Outcome(job, error=failure) for job in jobs]
             else:
                 return [_Outcome(job, value) for job, value in zip(jobs, values, strict=True)]
@@ -186,7 +186,7 @@ class Writer:
                 failure = error
                 if not _may_pass(error):
                     break
-        return _Outcome(job, error=None if failure is None else as_store_error(failure, self._database.place))
+        return _Outcome(job, error=None if failure is None else self._database.translated(failure))
 
     def _read(self, job: _Job) -> Any:
         with self._database.engine.connect() as connection:

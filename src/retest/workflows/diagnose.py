@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -12,10 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from retest.domain.masking import mask_url
 from retest.domain.suite import Arm
 from retest.errors import RetestError
 from retest.report.numbers import plural
 from retest.revisions.provenance import read_git_state
+from retest.targets.credentials import public_url
 from retest.workflows.check import CheckResult, check_suites
 from retest.workflows.settings import SETTINGS
 from retest.workflows.workspace import Workspace, library_version
@@ -92,13 +93,8 @@ def _settings(workspace: Workspace) -> Iterator[Finding]:
     yield Finding(group="settings", name="root", value=str(settings.root))
     for setting in SETTINGS:
         value = settings[setting.name]
-        shown = mask_password(str(value)) if value not in {None, ()} else "-"
+        shown = mask_url(str(value)) if value not in {None, ()} else "-"
         yield Finding(group="settings", name=setting.name, value=shown, note=settings.sources[setting.name])
-
-
-def mask_password(url: str) -> str:
-    """Return a URL with its password replaced."""
-    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", url)
 
 
 def _store(workspace: Workspace) -> Finding:
@@ -152,7 +148,7 @@ def _target(label: str, arm: Arm, env: Mapping[str, str], connects: Callable[[st
             yield Finding(
                 group="targets",
                 name=label,
-                value=f"{mask_password(url)} {'answers' if there else 'does not answer'}",
+                value=f"{public_url(url)} {'answers' if there else 'does not answer'}",
                 state="ok" if there else "warning",
             )
 

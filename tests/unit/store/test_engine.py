@@ -216,9 +216,10 @@ def test_an_unknown_url_is_refused_without_its_password(url: str) -> None:
     assert url.partition("://")[0] in message
 
 
-def test_an_unreachable_server_is_named_without_the_password() -> None:
+@pytest.mark.parametrize("password", ["hush", "hu/hush", "hu hush", "hu@hush", "hush%2F"])
+def test_an_unreachable_server_is_named_without_the_password(password: str) -> None:
     """A server that does not answer is an error of its own."""
-    message = refused("postgresql://me:hush@127.0.0.1:1/retest", "store-unreachable")
+    message = refused(f"postgresql://me:{password}@127.0.0.1:1/retest", "store-unreachable")
     assert "hush" not in message
     assert "127.0.0.1:1" in message
 
