@@ -37,6 +37,7 @@ from retest.store.base import Ledger, LedgerEntry, RunWriter
 from retest.targets.base import Target
 
 _BATCH = 1000  # samples made durable in one transaction, at most
+_ROOM = 4 * _BATCH  # outcomes that wait to be scored, beside one a worker
 
 T = TypeVar("T")
 
@@ -123,14 +124,17 @@ class Execution:
         self._streak = FailureStreak(options.streak_limit)
         # Jitter only: no verdict depends on it.
         self._rng = random.Random()  # noqa: S311
+        self._broken: RetestError | None = None
         self._calls: asyncio.Queue[PlannedCall | None] = asyncio.Queue(2 * options.concurrency)
-        self._finished: asyncio.Queue[Finished | None] = asyncio.Queue(2 * _BATCH)
-        self._durable: asyncio.Queue[list[Finished] | None] = asyncio.Queue(2)
+        # An outcome waits for nothing on its way to the disk: room for it is taken before its call is made.
+        self._room = asyncio.Semaphore(_ROOM + options.concurrency)
+        self._finished: asyncio.Queue[Finished | None] = asyncio.Queue()
+        self._durable: asyncio.Queue[list[Finished] | None] = asyncio.Queue()
         self._scored: ScoreQueue[Finished] = ScoreQueue(most=_BATCH)
         self._feed = Feed(
             plan,
             Shelf(ledger=backends.ledger, writer=backends.writer, table=self.table),
-            Exits(known=self._known, claimed=self._calls.put),
+            Exits(known=self._known, claimed=self._claimed),
             self.stop,
             offline_arms=options.offline_arms,
             fetched=options.fetched,
@@ -150,6 +154,7 @@ class Execution:
 
         Raises:
             StoreError: responses could not be made durable.
+            RetestError: a call could not be made ready, say for a file that changed; what was in flight is kept.
         """
         self._scored = ScoreQueue(most=_BATCH)  # the one of an earlier part is closed
         if not isinstance(calls, AsyncIterator):
@@ -162,13 +167,15 @@ class Execution:
                 watch = group.create_task(self._watch_stop([feeder, *workers]))
                 await asyncio.wait([feeder, *workers])
                 await self._release_queued()
-                await self._finished.put(None)
+                self._finished.put_nowait(None)
                 await asyncio.wait(keepers)  # judges may still be at work, and a second interrupt gives them up
                 watch.cancel()
         except* RetestError as errors:
             raise _first(errors) from None
         finally:
             self._scored.abandon()
+        if self._broken is not None:
+            raise self._broken
         return self.counts()
 
     def counts(self) -> RunCounts:
@@ -179,37 +186,63 @@ class Execution:
     # -- feeding ---------------------------------------------------------------------------------------------------
 
     async def _take(self, chunks: Chunks) -> None:
-        await self._feed.take(chunks, self._tell)
+        try:
+            await self._feed.take(chunks, self._tell)
+        except RetestError as error:
+            self._broken = self._broken or error  # told once what is in flight is kept
         for _ in range(self._options.concurrency):
             await self._calls.put(None)
 
     async def _known(self, call: PlannedCall, outcome: CallOutcome) -> None:
+        self._go_on()
         paid = self._options.fetched is not None and call.key in self._options.fetched.paid
-        await self._finished.put(Finished(call=call, outcome=outcome, hit=isinstance(outcome, Response) and not paid))
+        hit = isinstance(outcome, Response) and not paid
+        await self._room.acquire()
+        self._finished.put_nowait(Finished(call=call, outcome=outcome, hit=hit))
+
+    async def _claimed(self, call: PlannedCall) -> None:
+        self._go_on()
+        await self._calls.put(call)
+
+    def _go_on(self) -> None:
+        if self._broken is not None:
+            raise self._broken
 
     # -- calling ---------------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        while (call := await self._calls.get()) is not None:
-            if not await self._admit():
+        while True:
+            await self._room.acquire()
+            call = await self._calls.get()
+            if call is None:
+                self._room.release()
+                return
+            if not await self._make(call):
+                self._room.release()
                 await self._backends.ledger.release([call.key])
-                continue
-            try:
-                outcome = await self._call(call)
-            except asyncio.CancelledError:
-                await self._backends.ledger.release([call.key])
-                raise
-            if outcome is None:
-                await self._backends.ledger.release([call.key])
-                continue
-            self._note(outcome)
-            # A worker takes its next call only when this one is on disk: a crash costs at most one call per worker.
-            durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            await self._finished.put(Finished(call=call, outcome=outcome, hit=False, durable=durable))
-            await durable
+
+    async def _make(self, call: PlannedCall) -> bool:
+        """Make a call; return, once its outcome is on disk, whether there is one: a crash costs one call per worker."""
+        if not await self._admit():
+            return False
+        try:
+            outcome = await self._call(call)
+        except asyncio.CancelledError:
+            await self._backends.ledger.release([call.key])
+            raise
+        except RetestError as error:
+            self._broken = self._broken or error
+            return False
+        if outcome is None:
+            return False
+        self._note(outcome)
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._finished.put_nowait(Finished(call=call, outcome=outcome, hit=False, durable=durable))
+        await durable
+        return True
 
     async def _admit(self) -> bool:
-        if self.stop.is_set:
+        if self.stop.is_set or self._broken is not None:
             return False
         if await self._budget.admit():
             return True
@@ -267,6 +300,8 @@ class Execution:
                 grace_s=self._options.grace_s,
             )
         )
+        for _ in range(self._options.concurrency):
+            self._room.release()  # who waits for room has nothing more to call
         await self.stop.wait_for_hurry(self._options.grace_s)
         for task in tasks:
             task.cancel()
@@ -285,8 +320,8 @@ class Execution:
                 if item.durable is not None and not item.durable.done():
                     item.durable.set_result(None)
             if kept:
-                await self._durable.put(kept)
-        await self._durable.put(None)
+                self._durable.put_nowait(kept)
+        self._durable.put_nowait(None)
 
     def _redacted(self, item: Finished) -> Finished:
         if not item.is_new or not self._plan.redactor.concerns(item.outcome):
@@ -310,6 +345,8 @@ class Execution:
             samples = await in_portions(self._judged, batch)
             rows = await self._backends.scorer.start_batch(samples, [item.call.key for item in batch])
             await self._scored.put(batch, rows)
+            for _ in batch:
+                self._room.release()
         await self._scored.close()
 
     def _judged(self, item: Finished) -> tuple[Case, CallOutcome]:

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
 
-from retest.domain.case import Case
-from retest.domain.json_value import JsonValue
-from retest.domain.prompt import Message
-from retest.domain.run import SampleRecord
-from retest.domain.sample import Response
 from retest.runner.execute import Backends, Execution, ExecutionOptions
 from retest.runner.plan import RunPlan
 from retest.runner.score import Scorer
 from retest.runner.waves import Wave, scheduled_waves, take_waves
-from retest.store.base import LedgerEntry
-from retest.targets.base import Request
+from support.executing import IDENTITY, Echo, Memory
 from support.suites import make_suite
 
-IDENTITY: dict[str, JsonValue] = {"base_url": "http://127.0.0.1"}
 WAVES = (
     Wave(samples={"c2": (0, 1)}),
     Wave(samples={"c0": (0, 1), "c1": (0, 1), "c2": (1, 2)}),
@@ -26,68 +18,16 @@ WAVES = (
 )
 
 
-class _Echo:
-    """A target that answers with the case's id."""
-
-    identity = IDENTITY
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
-
-    async def call(self, request: Request) -> Response:
-        self.asked.append((request.case.case_id, request.sample_index))
-        return Response(output=request.case.case_id)
-
-    async def aclose(self) -> None:
-        return
-
-
-class _Memory:
-    """A ledger and a run's writer in memory."""
-
-    def __init__(self) -> None:
-        self.cases: list[int] = []
-        self.stored: list[SampleRecord] = []
-        self._known: dict[str, Response] = {}
-
-    async def lookup(self, keys: Sequence[str]) -> Mapping[str, Response]:
-        return {key: self._known[key] for key in keys if key in self._known}
-
-    async def known(self, keys: Sequence[str]) -> frozenset[str]:
-        return frozenset(keys) & self._known.keys()
-
-    async def claim(self, keys: Sequence[str]) -> frozenset[str]:
-        return frozenset(keys)
-
-    async def record(self, entries: Sequence[LedgerEntry]) -> None:
-        self._known.update((entry.key, entry.response) for entry in entries)
-
-    async def release(self, keys: Sequence[str]) -> None:
-        return
-
-    async def add_cases(self, cases: Sequence[tuple[int, Case]]) -> None:
-        self.cases += [index for index, _ in cases]
-
-    async def unknown_messages(self, hashes: Collection[str]) -> frozenset[str]:
-        return frozenset(hashes)
-
-    async def add_messages(self, rendered: Mapping[str, Sequence[Message]]) -> None:
-        return
-
-    async def append(self, samples: Sequence[SampleRecord]) -> None:
-        self.stored += samples
-
-
 def _plan() -> RunPlan:
     return RunPlan(suite=make_suite(cases=3), identities=[IDENTITY], samples=2)
 
 
-def _execution(memory: _Memory, target: _Echo) -> Execution:
+def _execution(memory: Memory, target: Echo) -> Execution:
     backends = Backends(targets=[target], ledger=memory, writer=memory, scorer=Scorer({}))
     return Execution(_plan(), backends, ExecutionOptions(concurrency=2))
 
 
-def _places(memory: _Memory) -> list[tuple[int, int]]:
+def _places(memory: Memory) -> list[tuple[int, int]]:
     return sorted((record.case_index, record.sample_index) for record in memory.stored)
 
 
@@ -100,7 +40,7 @@ def test_a_wave_holds_its_samples_of_its_cases() -> None:
 
 def test_all_waves_are_the_whole_plan() -> None:
     """One execution takes them one after the other: the same samples as in one go, and the counts are of all."""
-    memory, target, plan = _Memory(), _Echo(), _plan()
+    memory, target, plan = Memory(), Echo(), _plan()
 
     async def main() -> list[int]:
         execution = _execution(memory, target)
@@ -114,10 +54,10 @@ def test_all_waves_are_the_whole_plan() -> None:
 
 def test_cases_are_stored_before_waves_that_begin_elsewhere() -> None:
     """The first wave asks the last case; every case keeps its index."""
-    memory, plan = _Memory(), _plan()
+    memory, plan = Memory(), _plan()
 
     async def main() -> list[str]:
-        execution = _execution(memory, _Echo())
+        execution = _execution(memory, Echo())
         await execution.store_cases(list(plan.cases()))
         await execution.run(WAVES[0].calls(plan))
         return execution.table.case_ids
@@ -128,7 +68,7 @@ def test_cases_are_stored_before_waves_that_begin_elsewhere() -> None:
 
 def test_waves_taken_again_cost_nothing() -> None:
     """After a crash the ledger replays the earlier waves."""
-    memory, target, plan = _Memory(), _Echo(), _plan()
+    memory, target, plan = Memory(), Echo(), _plan()
 
     async def main() -> int:
         await _execution(memory, target).run(WAVES[1].calls(plan))
@@ -165,16 +105,16 @@ class _Enough:
 
 def test_waves_end_when_enough_was_seen() -> None:
     """The rest of the plan is not called."""
-    target, watcher, plan = _Echo(), _Enough(2), _plan()
-    assert asyncio.run(take_waves(_execution(_Memory(), target), plan, watcher)) == 2
+    target, watcher, plan = Echo(), _Enough(2), _plan()
+    assert asyncio.run(take_waves(_execution(Memory(), target), plan, watcher)) == 2
     assert len(target.asked) == 4
     assert watcher.seen == [(0, False), (1, False)]
 
 
 def test_a_wave_that_is_cut_short_is_the_last() -> None:
     """The watcher is told, so that nobody waits for this run any more."""
-    target, watcher, plan = _Echo(), _Enough(3), _plan()
-    execution = _execution(_Memory(), target)
+    target, watcher, plan = Echo(), _Enough(3), _plan()
+    execution = _execution(Memory(), target)
     execution.stop.stop("interrupt", "interrupted")
     assert asyncio.run(take_waves(execution, plan, watcher)) == 1
     assert (target.asked, watcher.seen) == ([], [(0, True)])
