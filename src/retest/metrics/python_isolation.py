@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 
 from retest.domain.case import Case
@@ -62,7 +66,7 @@ class IsolatedFunction:
         return read_outcome(message_read(self._worker.receive(self._timeout_s, f"{self._place.function} took")))
 
     def _started(self) -> Declared:
-        worker = self._worker = WorkerProcess("retest.metrics.python_worker")
+        worker = self._worker = _lasting_worker("retest.metrics.python_worker")
         try:
             worker.send(message_of(self._setup))
             ready = read_ready(message_read(worker.receive(LOAD_TIMEOUT_S, "loading took")))
@@ -80,3 +84,26 @@ class IsolatedFunction:
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
+
+
+def _lasting_worker(module: str) -> WorkerProcess:
+    """Return a started worker that outlives the calling thread: on Linux it ends with the thread that started it.
+
+    Raises:
+        OSError: the system has no room for another process.
+    """
+    started: Future[WorkerProcess] = Future()
+
+    def keep() -> None:
+        try:
+            worker = WorkerProcess(module)
+        except Exception as error:  # noqa: BLE001 - of any kind: raised by who waits for it
+            started.set_exception(error)
+            return
+        started.set_result(worker)
+        if sys.platform == "linux":
+            with suppress(ChildProcessError):  # somebody else has learnt of its end
+                os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+
+    threading.Thread(target=keep, daemon=True, name="retest-worker-keeper").start()
+    return started.result()

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import queue
+import select
+import signal
 import struct
+import sys
 import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
+_PR_SET_PDEATHSIG = 1
 _LENGTH = struct.Struct(">Q")
 _end = os._exit  # as it is before code of the user's is loaded
 
@@ -38,7 +42,8 @@ class Parent:
     """The worker's way to the process that started it: what were standard input and output.
 
     What the worker's own code prints goes to standard error, and its input is empty. When the parent is gone, perhaps
-    killed, the worker ends at once, whatever it is doing.
+    killed, the worker ends: on Linux at once, whatever it is doing, elsewhere as soon as its code lets other threads
+    run. On Linux it ends with the *thread* that started it, which therefore has to stay as long.
     """
 
     def __init__(self) -> None:
@@ -48,6 +53,7 @@ class Parent:
         os.dup2(nothing, 0)
         os.close(nothing)
         os.dup2(2, 1)
+        _end_with_parent(requests.fileno())
         self._incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=_read, args=(requests, self._incoming.put), daemon=True).start()
 
@@ -58,6 +64,27 @@ class Parent:
     def send(self, answer: bytes) -> None:
         """Send an answer."""
         write_message(self._answers, answer)
+
+
+def _end_with_parent(requests: int) -> None:
+    """Have the system kill this process when the thread that started it ends: code that holds the GIL stops no kernel.
+
+    Args:
+        requests: the pipe from the parent.
+    """
+    if sys.platform != "linux":
+        return
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+    except (ImportError, OSError, AttributeError):  # a Python without; there remains the end of the pipe
+        return
+    # Had the parent been gone before, no signal would come; its end of the pipe is closed then.
+    poll = select.poll()
+    poll.register(requests, 0)
+    if poll.poll(0):
+        _end(0)
 
 
 def _read(requests: BinaryIO, take: Callable[[bytes], None]) -> None:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,16 @@ def test_one_worker_serves_all_calls(folder: Path) -> None:
     values = [metric.score(CASE, Response(output="x")) for _ in range(3)]
     metric.close()
     assert values == [Score(value=0.1), Score(value=0.2), Score(value=0.3)]
+
+
+def test_a_worker_outlives_the_thread_that_wanted_it(folder: Path) -> None:
+    """On Linux a worker ends with the thread that started it; metrics are built in threads that end long before."""
+    with ThreadPoolExecutor(1) as pool:
+        metric = pool.submit(built, PythonMetric, folder, path="mine.py:number", isolate=True).result()
+    try:
+        assert [metric.score(CASE, Response(output="x")) for _ in range(2)] == [Score(value=0.1)] * 2
+    finally:
+        metric.close()
 
 
 def test_an_isolated_function_cannot_take_the_requests(folder: Path) -> None:
