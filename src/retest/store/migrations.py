@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -160,23 +163,28 @@ def _upgrade(
 
 
 def back_up(path: Path, version: int) -> Path:
-    """Copy an SQLite store beside itself as it is now (writers wait meanwhile); an existing copy is kept."""
-    target = _free_name(path, version)
-    source = sqlite3.connect(path)
-    copy = sqlite3.connect(target)
+    """Copy an SQLite store beside itself as it is now (writers wait meanwhile); an existing copy is kept.
+
+    Nobody may read the copy who may not read the store, and none is left that is not whole.
+    """
+    target = _made_beside(path, version)
     try:
-        source.backup(copy)
-    finally:
-        copy.close()
-        source.close()
-    target.chmod(path.stat().st_mode & 0o777)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+    except BaseException:
+        for name in (target.name, f"{target.name}-journal"):
+            target.with_name(name).unlink(missing_ok=True)
+        raise
     return target
 
 
-def _free_name(path: Path, version: int) -> Path:
-    target = path.with_name(f"{path.name}.v{version}.bak")
-    number = 1
-    while target.exists():
-        number += 1
-        target = path.with_name(f"{path.name}.v{version}-{number}.bak")
+def _made_beside(path: Path, version: int) -> Path:
+    """Make an empty file with the rights of the store, under the first name that is free."""
+    mode = path.stat().st_mode & 0o777
+    for number in itertools.count(1):
+        target = path.with_name(f"{path.name}.v{version}{f'-{number}' if number > 1 else ''}.bak")
+        with suppress(FileExistsError):
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode))
+            break
+    target.chmod(mode)  # what the umask took from it: a team's store stays one
     return target

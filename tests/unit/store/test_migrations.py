@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import sqlite3
+import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +16,7 @@ import sqlalchemy as sa
 from retest.errors import StoreError
 from retest.store.database import open_store
 from retest.store.engine import Database, open_database
-from retest.store.migrations import ensure_schema
+from retest.store.migrations import back_up, ensure_schema
 from retest.store.tables import SCHEMA_VERSION
 from support.store_data import in_loop, make_entry
 
@@ -157,3 +160,32 @@ def test_the_copy_is_a_whole_database(sqlite_path: Path) -> None:
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert connection.execute("SELECT count(*) FROM responses").fetchone() == (200,)
     connection.close()
+
+
+@pytest.mark.parametrize("mask", [0, 0o077], ids=["open", "closed"])
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o660], ids=oct)
+def test_the_copy_may_be_read_by_whom_the_store_may(sqlite_path: Path, mode: int, mask: int) -> None:
+    """Whatever rights the process gives new files."""
+    open_store(str(sqlite_path)).close()
+    sqlite_path.chmod(mode)
+    before = os.umask(mask)
+    try:
+        copy = back_up(sqlite_path, SCHEMA_VERSION)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(copy.stat().st_mode) == mode
+
+
+def test_a_copy_that_there_is_no_room_for_leaves_nothing(sqlite_path: Path) -> None:
+    """Else the next upgrade would keep it as if it were a whole one."""
+    with open_store(str(sqlite_path)) as store:
+        in_loop(lambda: store.ledger().record([make_entry(f"k{number}", "x" * 3000) for number in range(100)]))
+    names = {path.name for path in sqlite_path.parent.iterdir()}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(sqlite3.OperationalError):
+            back_up(sqlite_path, SCHEMA_VERSION)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert {path.name for path in sqlite_path.parent.iterdir()} == names
