@@ -17,7 +17,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -118,19 +117,26 @@ def _become(*, args: list[str], cwd: str, env: dict[str, str], streams: list[int
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    time.tzset()
     sys.path[0] = str(Path.cwd())
     sys.argv = ["-m", *args]
     try:
         runpy.run_module("retest", run_name="__main__", alter_sys=True)
         code = 0
     except SystemExit as end:
-        code = int(end.code or 0)
+        code = _code_of(end)
     threading._shutdown()  # type: ignore[attr-defined] # waits for threads, as the interpreter does at its end
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _code_of(end: SystemExit) -> int:
+    """Return the exit code, as the interpreter reads it: anything but a number is said, and is a failure."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    sys.stderr.write(f"{end.code}\n")
+    return 1
 
 
 def _opened_again(stream: TextIO, mode: str) -> IO[str]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from support.forked import run_forked
+from support.fork_server import _code_of
+from support.forked import is_for_a_process, run_forked
 from support.project import Project
 from support.waiting import wait_until
 
 TARGET = """\
 import os, signal, sys, time
 from pathlib import Path
+from typing import Any
 
 def tell(prompt):
     facts = (
@@ -48,18 +51,23 @@ def anew(project: Project, *args: str, **env: str) -> subprocess.CompletedProces
     )
 
 
+def forked(project: Project, *args: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+    """Return what a fork comes to."""
+    return run_forked(args, cwd=project.root, env=project.env(**env), timeout_s=60)
+
+
 @pytest.mark.parametrize("args", [["check", "--json"], ["chekc"], ["show", "--help"]], ids=lambda args: args[0])
 def test_a_fork_says_what_a_process_says(project: Project, args: list[str]) -> None:
     """Exit code, output and error output."""
-    theirs, ours = anew(project, *args), project.run(*args)
-    assert (ours.code, ours.out, ours.err) == (theirs.returncode, theirs.stdout.decode(), theirs.stderr.decode())
+    theirs, ours = anew(project, *args), forked(project, *args)
+    assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, theirs.stderr)
 
 
 def test_a_fork_finds_what_a_process_finds(project: Project) -> None:
     """Folder, arguments, environment, process group, signals and streams, as the user's own code sees them."""
-    anew(project, "run", "--fresh", TZ="Asia/Tokyo", 名="値")
+    anew(project, "run", "--fresh", OUR_KEY="a b", RETEST_名="値")
     theirs = (project.root / "facts.txt").rename(project.root / "theirs.txt").read_text("utf-8")
-    project.run("run", "--fresh", TZ="Asia/Tokyo", 名="値")
+    forked(project, "run", "--fresh", OUR_KEY="a b", RETEST_名="値")
     assert (project.root / "facts.txt").read_text("utf-8") == theirs
 
 
@@ -67,15 +75,37 @@ def test_strings_hash_otherwise_in_the_next_command(project: Project) -> None:
     """Output that hangs on the order of a set would differ, as it does between any two processes."""
     hashes = set()
     for _ in range(2):
-        project.run("run", "--fresh")
+        forked(project, "run", "--fresh")
         hashes.add((project.root / "hash.txt").read_text())
     assert len(hashes) == 2
 
 
-def test_what_an_interpreter_reads_at_its_start_is_obeyed(project: Project) -> None:
-    """No fork could do so any more."""
-    project.run("run", PYTHONHASHSEED="0")
-    assert "hash_randomization=0" in (project.root / "facts.txt").read_text("utf-8")
+@pytest.mark.parametrize(
+    ("env", "fact"),
+    [({"PYTHONHASHSEED": "0"}, "hash_randomization=0"), ({"TZ": "Asia/Tokyo"}, "('JST', 'JST')")],
+    ids=["hash", "TZ"],
+)
+def test_what_is_read_before_a_command_runs_is_obeyed(project: Project, env: dict[str, Any], fact: str) -> None:
+    """By the interpreter at its start or by a library on import: no fork could do so any more."""
+    project.run("run", **env)
+    assert fact in (project.root / "facts.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "said"), [("駄目", 1, "駄目\n"), (7, 7, ""), (None, 0, "")], ids=["text", "number", "none"]
+)
+def test_a_fork_ends_as_a_process_ends(
+    end: str | int | None, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A text instead of an exit code is said, and is a failure."""
+    assert (_code_of(SystemExit(end)), capsys.readouterr().err) == (code, said)
+
+
+def test_a_few_commands_are_no_forks() -> None:
+    """The same ones in every run of the tests, and so few that they cost little."""
+    picked = [number for number in range(5_000) if is_for_a_process(["run", f"{number}.yaml"], f"test {number}")]
+    assert 50 < len(picked) < 150
+    assert all(is_for_a_process(["run", "elsewhere"], f"test {number}") for number in picked)
 
 
 def test_a_command_that_takes_too_long_is_ended(project: Project) -> None:
