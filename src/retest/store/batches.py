@@ -20,7 +20,7 @@ from retest.errors import Problem, UsageError
 from retest.store.base import LedgerEntry
 from retest.store.blobs import chunked
 from retest.store.engine import Database
-from retest.store.ledger import StoredLedger, insert_responses
+from retest.store.ledger import StoredLedger, find_in_batches, find_overdue, insert_responses
 from retest.store.liveness import Observer
 from retest.store.owners import is_alive
 from retest.store.payloads import (
@@ -85,7 +85,11 @@ class StoredBatches:
 
     async def find(self, keys: Sequence[str]) -> Mapping[str, int]:
         """Return key -> number of its batch, for the keys in batches that are out, however old those are."""
-        return await self._writer.read(lambda connection: _held(connection, keys))
+        return await self._writer.read(lambda connection: find_in_batches(connection, keys))
+
+    async def find_answering(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """Return key -> number of its batch, for the keys that a batch holds back."""
+        return await self._writer.read(lambda connection: self._find_answering(connection, keys))
 
     async def load(self, number: int) -> Batch:
         """Return a batch as it is now."""
@@ -125,7 +129,7 @@ class StoredBatches:
 
     async def let_go(self, number: int, keys: Sequence[str]) -> None:
         """Take calls out of a batch that will not be answered in it, so that they may be made again."""
-        await self._writer.write(lambda connection: _drop_keys(connection, number, keys))
+        await self._writer.write(lambda connection: self._drop_keys(connection, number, keys))
 
     async def end(self, batch: Batch, **changes: Any) -> Batch:
         """Close a batch: its answers are taken, or there are none. Calls that are still in it may be made again."""
@@ -167,6 +171,13 @@ class StoredBatches:
             connection.execute(sa.delete(claims).where(claims.c.key.in_(some)))
         return _batch(row)
 
+    def _find_answering(self, connection: sa.Connection, keys: Sequence[str]) -> dict[str, int]:
+        found = find_in_batches(connection, keys)
+        if not found:
+            return found
+        overdue = find_overdue(self._database, connection, lambda name: self._lives(connection, decode_text(name)))
+        return {key: number for key, number in found.items() if number not in overdue}
+
     def _look_after(self, connection: sa.Connection, number: int, owner: str) -> bool:
         mine = batches.c.poller == encode_text(owner)
         if self._poller_lives(connection, number, besides=owner):
@@ -180,31 +191,29 @@ class StoredBatches:
         poller = decode_optional(connection.scalar(sa.select(batches.c.poller).where(batches.c.id == number)))
         if poller is None or poller == besides:
             return False
-        return is_alive(self._database, connection, poller, self._observer)
+        return self._lives(connection, poller)
+
+    def _lives(self, connection: sa.Connection, name: str) -> bool:
+        return is_alive(self._database, connection, name, self._observer)
 
     def _record(self, connection: sa.Connection, batch: Batch, entries: Sequence[LedgerEntry]) -> frozenset[str]:
         wanted = {entry.key: entry for entry in reversed(entries)}  # the first under a key counts
-        out = frozenset(key for key, number in _held(connection, list(wanted)).items() if number == batch.number)
+        held = find_in_batches(connection, list(wanted))
+        out = frozenset(key for key, number in held.items() if number == batch.number)
         now_us = int(self._database.now_s(connection) * 1_000_000)
         insert_responses(self._database, connection, [wanted[key] for key in out], now_us, batch.run_id)
-        _drop_keys(connection, batch.number, sorted(out))
+        self._drop_keys(connection, batch.number, sorted(out))
         return out
+
+    def _drop_keys(self, connection: sa.Connection, number: int, keys: Sequence[str]) -> None:
+        drop = sa.delete(batch_keys).where(
+            batch_keys.c.key == sa.bindparam("wanted"), batch_keys.c.batch == sa.bindparam("number")
+        )
+        prepared = self._database.prepare("drop batch keys", ("wanted", "number"), lambda: drop)
+        prepared.run(connection, [(key, number) for key in keys])
 
 
 _OUT = batches.c.ended_us.is_(None)
-
-
-def _held(connection: sa.Connection, keys: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for some in chunked(keys):
-        query = sa.select(batch_keys.c.key, batch_keys.c.batch).where(batch_keys.c.key.in_(some))
-        found.update((key, number) for key, number in connection.execute(query))
-    return found
-
-
-def _drop_keys(connection: sa.Connection, number: int, keys: Sequence[str]) -> None:
-    for some in chunked(keys):
-        connection.execute(sa.delete(batch_keys).where(batch_keys.c.batch == number, batch_keys.c.key.in_(some)))
 
 
 def _cells(batch: Batch) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -13,7 +13,7 @@ from retest.store.liveness import Observer, Watch
 from retest.store.lookups import select_by
 from retest.store.owners import beat, drop_dead
 from retest.store.payloads import decode_response, encode_response
-from retest.store.tables import batch_keys, batches, claims, responses
+from retest.store.tables import batch_keys, batches, claims, owners, responses
 from retest.store.writer import Writer
 
 BATCH_MARGIN_S = 3600.0  # after a batch has expired, before others may make its calls
@@ -80,12 +80,13 @@ class StoredLedger:
 
     def _out_in_batches(self, connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
         """Return the keys in batches whose provider may still answer them."""
-        overdue_us = int((self._database.now_s(connection) - BATCH_MARGIN_S) * 1_000_000)
-        out = select_by(connection, (batch_keys.c.key, batch_keys.c.batch), batch_keys.c.key, keys)
+        out = find_in_batches(connection, keys)
         if not out:
             return frozenset()
-        answering = frozenset(connection.scalars(sa.select(batches.c.id).where(batches.c.expires_us > overdue_us)))
-        return frozenset(key for key, batch in out if batch in answering)
+        # Who is not dead by now is taken to live: a clock that was set says nothing.
+        living = frozenset(connection.scalars(sa.select(owners.c.name)))
+        overdue = find_overdue(self._database, connection, lambda name: name in living)
+        return frozenset(key for key, batch in out.items() if batch not in overdue)
 
     def _release(self, connection: sa.Connection, keys: Sequence[str]) -> None:
         _drop_claims(self._database, connection, [(key,) for key in keys])
@@ -101,6 +102,25 @@ def find_responses(connection: sa.Connection, keys: Sequence[str]) -> dict[str, 
 def find_known(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
     """Return the keys that are there."""
     return frozenset(key for (key,) in select_by(connection, (responses.c.key,), responses.c.key, keys))
+
+
+def find_in_batches(connection: sa.Connection, keys: Sequence[str]) -> dict[str, int]:
+    """Return key -> number of its batch, for the keys in batches that are out."""
+    return dict(select_by(connection, (batch_keys.c.key, batch_keys.c.batch), batch_keys.c.key, keys))
+
+
+def find_overdue(database: Database, connection: sa.Connection, lives: Callable[[str], bool]) -> frozenset[int]:
+    """Return the batches that hold back nothing any more, long past their time.
+
+    Args:
+        database: of the connection.
+        connection: within a transaction.
+        lives: whether the process of an encoded name does; who looks after a batch knows better than any clock.
+    """
+    overdue_us = int((database.now_s(connection) - BATCH_MARGIN_S) * 1_000_000)
+    late = sa.select(batches.c.id, batches.c.poller).where(batches.c.ended_us.is_(None))
+    found = connection.execute(late.where(batches.c.expires_us <= overdue_us))
+    return frozenset(number for number, poller in found if poller is None or not lives(poller))
 
 
 def insert_responses(

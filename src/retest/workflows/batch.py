@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from retest.domain.batch import Batch
@@ -88,29 +87,24 @@ def _unable(arm: Arm) -> Problem:
     )
 
 
-async def check_calls_in_batches(out: Counter[int], store: Store, workspace: Workspace, listener: Listener) -> None:
-    """See to the batches that hold calls of a run without `--batch`; what is overdue is no more out.
+async def check_calls_in_batches(out: Counter[int], store: Store, listener: Listener) -> None:
+    """See to the batches that hold back calls of a run without `--batch`.
 
     Where a live process looks after one, the run will wait for its answers, and says so.
 
     Args:
         out: calls, by the number of their batch.
         store: with the batches.
-        workspace: of the run.
         listener: is told.
 
     Raises:
         IncompleteError: nobody looks after one: waiting might take for ever, and calling would pay twice.
     """
-    from retest.store.ledger import BATCH_MARGIN_S
-
-    now = workspace.clock() - timedelta(seconds=BATCH_MARGIN_S)
     batches = [await store.batches.load(number) for number in sorted(out)]
-    alive = [batch for batch in batches if batch.expires_at > now]
-    left = [batch for batch in alive if not await store.batches.is_looked_after(batch.number)]
+    left = [batch for batch in batches if not await store.batches.is_looked_after(batch.number)]
     if left:
         raise IncompleteError(_outstanding(left, sum(out[batch.number] for batch in left)))
-    for batch in alive:
+    for batch in batches:
         listener(WaitingForBatch(batch=batch, calls=out[batch.number]))
 
 

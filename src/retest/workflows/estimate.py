@@ -37,10 +37,19 @@ class ArmEstimate:
     input_tokens: int = 0
     output_tokens: int = 0
 
+    def add(self, input_tokens: int, output_tokens: int) -> None:
+        """Count one more call in."""
+        self.calls += 1
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+
 
 @dataclass(slots=True, kw_only=True)
 class PlanEstimate:
-    """What a plan holds. `cost_usd` is None as soon as one arm's price is unknown; what is out in batches is paid."""
+    """What a plan holds. `cost_usd` is None as soon as one arm's price is unknown; what is out in batches is paid.
+
+    `call_usd` is of an average call of the dearest arm, whether it is to be made or out: a batch may come to nothing.
+    """
 
     cases: int = 0
     planned: int = 0
@@ -82,6 +91,7 @@ async def estimate_plan(
         NothingToJudgeError: no case is selected.
     """
     estimate = PlanEstimate(arms=[ArmEstimate() for _ in plan.arms])
+    unpaid = [ArmEstimate() for _ in plan.arms]  # with the calls that are out
     seen: set[str] = set()
     for chunk in _chunks(plan.calls()):
         known = await ledger.known([call.key for call in chunk])
@@ -90,33 +100,33 @@ async def estimate_plan(
         missing = [call.key for call in chunk if call.key not in known]
         out = await batches.find(missing) if batches is not None and missing else {}
         estimate.in_batches.update(out.values())
-        _count(estimate, plan, chunk, known, out.keys())
+        _count(estimate, unpaid, plan, [call for call in chunk if call.key not in known], out.keys())
+        estimate.planned += len(chunk)
+        estimate.in_ledger += len(known)
+        estimate.cases = chunk[-1].case_index + 1
         if plan.selection.ids:
             seen.update(call.case.case_id for call in chunk)
     _refuse_empty(plan, estimate, seen)
-    _price(estimate, plan.arms, prices, paid, by_batch=batches is not None and batches.by_batch)
+    by_batch = batches is not None and batches.by_batch
+    _price(estimate, unpaid, plan.arms, paid, lambda arm: _arm_price(arm, prices, by_batch=by_batch))
     return estimate
 
 
 def _count(
     estimate: PlanEstimate,
+    unpaid: Sequence[ArmEstimate],
     plan: RunPlan,
-    chunk: Sequence[PlannedCall],
-    known: frozenset[str],
+    missing: Iterable[PlannedCall],
     out: Collection[str],
 ) -> None:
-    estimate.planned += len(chunk)
-    estimate.in_ledger += len(known)
-    estimate.cases = chunk[-1].case_index + 1
     tokens: dict[str, int] = {}  # the samples of a case share their messages
-    for call in chunk:
-        if call.key not in known and call.key not in out:
-            arm = estimate.arms[call.arm_index]
-            if call.messages_hash not in tokens:
-                tokens[call.messages_hash] = count_tokens(call.messages)
-            arm.calls += 1
-            arm.input_tokens += tokens[call.messages_hash]
-            arm.output_tokens += _output_limit(plan.arms[call.arm_index])
+    for call in missing:
+        if call.messages_hash not in tokens:
+            tokens[call.messages_hash] = count_tokens(call.messages)
+        taken = tokens[call.messages_hash], _output_limit(plan.arms[call.arm_index])
+        unpaid[call.arm_index].add(*taken)
+        if call.key not in out:
+            estimate.arms[call.arm_index].add(*taken)
 
 
 def _chunks(calls: Iterable[PlannedCall]) -> Iterator[list[PlannedCall]]:
@@ -157,20 +167,30 @@ def _refuse_empty(plan: RunPlan, estimate: PlanEstimate, seen: set[str]) -> None
 
 
 def _price(
-    estimate: PlanEstimate, arms: Sequence[Arm], prices: PriceTable, paid: Sequence[bool], *, by_batch: bool
+    estimate: PlanEstimate,
+    unpaid: Sequence[ArmEstimate],
+    arms: Sequence[Arm],
+    paid: Sequence[bool],
+    price_of: Callable[[Arm], Price | None],
 ) -> None:
     total = 0.0
-    for arm, counted, costs in zip(arms, estimate.arms, paid, strict=True):
+    for arm, to_make, counted, costs in zip(arms, estimate.arms, unpaid, paid, strict=True):
         if not costs:
             continue
-        price = target_price(arm.target.options, arm.model, prices)
-        cost = None if price is None else _cost(price.by_batch() if by_batch else price, counted)
-        if cost is None:
+        price = price_of(arm)
+        cost = None if price is None else _cost(price, to_make)
+        whole = None if price is None else _cost(price, counted)
+        if cost is None or whole is None:
             estimate.unpriced_arms.append(arm.name)
         else:
             total += cost
-            estimate.call_usd = max(estimate.call_usd, cost / counted.calls if counted.calls else 0.0)
+            estimate.call_usd = max(estimate.call_usd, whole / counted.calls if counted.calls else 0.0)
     estimate.cost_usd = None if estimate.unpriced_arms else total
+
+
+def _arm_price(arm: Arm, prices: PriceTable, *, by_batch: bool) -> Price | None:
+    price = target_price(arm.target.options, arm.model, prices)
+    return price.by_batch() if price is not None and by_batch else price
 
 
 def _cost(price: Price, counted: ArmEstimate) -> float | None:

@@ -167,7 +167,8 @@ class SuiteRun:
         lease_s = float(self._workspace.settings["lease_s"])
         run_id = unfinished.run_id if unfinished else self._workspace.new_run_id()
         ledger = store.ledger(run_id, lease_s=lease_s)
-        batches = PlanBatches(find=store.batches.find, by_batch=self._options.batch)
+        find = store.batches.find if self._options.batch else store.batches.find_answering
+        batches = PlanBatches(find=find, by_batch=self._options.batch)
         estimate = await estimate_plan(plan, ledger, prices, self._paid(), stop=stop, batches=batches)
         judging = estimate_judging(metrics, estimate, prices)
         estimate.call_usd = max(estimate.call_usd, judging.call_usd)
@@ -208,7 +209,7 @@ class SuiteRun:
         if self._options.dry_run:
             return RunOutcome(suite=self._suite, plan=ready, exit_code=ExitCode.PASSED)
         if not (self._options.batch or self._options.offline):
-            await check_calls_in_batches(prepared.estimate.in_batches, store, self._workspace, self._tell)
+            await check_calls_in_batches(prepared.estimate.in_batches, store, self._tell)
         run = prepared.unfinished or self._header(ready.run_id, plan, metrics, planned=ready.planned)
         options = self._execution_options(prepared, share)
         execute = await find_executor(prepared, self._workspace, options, offline=self._options.offline)

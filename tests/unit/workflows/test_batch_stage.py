@@ -400,6 +400,28 @@ def test_calls_that_are_out_count_against_a_budget(tmp_path: Path, server: Batch
     assert [len(batch.lines) for batch in server.batches] == [10, 4]
 
 
+def test_a_limit_in_dollars_holds_where_every_call_was_out(tmp_path: Path, server: BatchServer) -> None:
+    """A batch that comes to nothing is paid for by nobody: its calls are ordered anew, as far as the limit allows."""
+    server.fate_of = lambda _: Fate(states=ENDLESS)
+    project = BatchProject(tmp_path, server)
+    project.interrupt()
+    server.fate_of = lambda _: Fate()
+    server.batches[0].fate = Fate(states=("in_progress", "expired"), done=0)
+    outcome = project.run(max_cost_usd=0.04)
+    assert (outcome.stop_reason, [len(batch.lines) for batch in server.batches]) == ("budget", [10, 3])
+
+
+def test_a_limit_in_dollars_holds_for_calls_of_an_overdue_batch(tmp_path: Path, server: BatchServer) -> None:
+    """A run without --batch makes them: its plan counts them, at their price."""
+    project = BatchProject(tmp_path, server)
+    project.interrupt()
+    _let_time_pass(project)
+    told = Told()
+    outcome = project.run(told, batch=False, max_cost_usd=0.08)
+    (plan,) = told.of(PlanReady)
+    assert (plan.in_batches, plan.calls_to_make, outcome.stop_reason, server.count) == (0, 10, "budget", 3)
+
+
 def test_an_unknown_price_and_a_limit_in_dollars_do_not_go_together(tmp_path: Path, server: BatchServer) -> None:
     """As for direct calls: refused before anything is sent."""
     project = BatchProject(tmp_path, server)
