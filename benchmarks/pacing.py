@@ -33,6 +33,8 @@ def measure(folder: Path, fewer: int) -> Iterator[Row]:  # noqa: ARG001 - as the
         what = f"the same with `x-ratelimit-*` headers, bursts of {burst_s:g} s"
         yield _row(what, scenarios.limits(announced=True, burst_s=burst_s), seeds, _rated)
     yield _row("a limit of 10 to 200 calls/s that halves or doubles midway", scenarios.changes(), seeds, _rated)
+    what = "a limit of 50 or 100 calls/s, 0 to 10 calls/s for 12 to 60 s: 40 s after that"
+    yield _row(what, scenarios.returns(), seeds, _returned)
     yield _row("two processes share 10 to 200 calls/s", scenarios.shared(announced=False), seeds, _split)
     yield _row("the same with headers", scenarios.shared(announced=True), seeds, _split)
     for share in (0.01, 0.1, 0.3):
@@ -53,6 +55,10 @@ def _row(what: str, tried: Iterable[Scenario], seeds: range, describe: Callable[
 def _rated(found: Summary) -> tuple[str, str]:
     measured = f"used {_percent(found.used)}, refused {_percent(found.refused)}"
     return measured, "used at least 90%, refused under 2%"
+
+
+def _returned(found: Summary) -> tuple[str, str]:
+    return f"used {_percent(found.used)}", "used at least half"
 
 
 def _split(found: Summary) -> tuple[str, str]:

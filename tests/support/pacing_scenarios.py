@@ -11,27 +11,33 @@ from support.rate_limited_endpoint import Bucket, Load, Simulated, Simulation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """An endpoint and what it is asked."""
+    """An endpoint and what it is asked; `from_s` on it counts how much is used."""
 
     name: str
     bucket: Bucket
     load: Load
+    from_s: float = 0.0
 
     def run(self, seed: int) -> Result:
         """Return what one seed gives."""
-        found = Simulation(replace(self.bucket), self.load, seed=seed).run()
+        found = self._simulated(self.load, seed)
+        before = self._simulated(replace(self.load, lasts_s=self.from_s), seed) if self.from_s else Simulated()
         return Result(
-            used=found.answered / self._permitted(found),
+            used=(found.answered - before.answered) / (self._permitted(found) - self._permitted(before)),
             refused=found.share_refused - self.bucket.at_random,
             slower=found.seconds / self._ideal_s(),
             fairness=min(found.shares) * len(found.shares) / max(1, sum(found.shares)),
         )
 
+    def _simulated(self, load: Load, seed: int) -> Simulated:
+        return Simulation(replace(self.bucket), load, seed=seed).run()
+
     def _permitted(self, found: Simulated) -> float:
         """Return the calls that could have been answered by then: by the bucket, and by the workers."""
-        change = self.load.change or (found.seconds, self.bucket.rate)
-        before = min(found.seconds, change[0])
-        permitted = self.bucket.burst + self.bucket.rate * before + change[1] * (found.seconds - before)
+        permitted, rate, since = self.bucket.burst, self.bucket.rate, 0.0
+        for when, changed in (*self.load.changes, (found.seconds, 0.0)):
+            permitted += rate * (min(when, found.seconds) - since)
+            rate, since = changed, min(when, found.seconds)
         return min(permitted, self.load.workers * found.seconds / self.load.latency_s)
 
     def _ideal_s(self) -> float:
@@ -100,8 +106,26 @@ def changes() -> Iterator[Scenario]:
     for before, after in ((100.0, 50.0), (50.0, 100.0), (20.0, 10.0), (10.0, 20.0), (200.0, 100.0)):
         for latency_s in (0.05, 1.0):
             calls = int(60 * (before + after))
-            load = Load(calls=calls, workers=256, latency_s=latency_s, change=(60.0, after))
+            load = Load(calls=calls, workers=256, latency_s=latency_s, changes=((60.0, after),))
             yield Scenario(name=f"{before:g} to {after:g}/s", bucket=Bucket(rate=before, burst=50), load=load)
+
+
+def returns() -> Iterator[Scenario]:
+    """Yield limits that are next to nothing for a while, and what is used of them 40 s later, for 20 s."""
+    for rate, low, began_s, ended_s in (
+        (50.0, 0.0, 0.0, 12.0),
+        (50.0, 0.0, 0.0, 22.0),
+        (50.0, 0.0, 0.0, 50.0),
+        (100.0, 0.0, 40.0, 100.0),
+        (100.0, 1.0, 40.0, 100.0),
+        (100.0, 2.0, 40.0, 70.0),
+        (100.0, 10.0, 40.0, 100.0),
+    ):
+        bucket = Bucket(rate=rate, burst=rate, left=rate if began_s else 0.0)
+        changes = ((began_s, low), (ended_s, rate))
+        load = Load(workers=256, latency_s=0.3, changes=changes, lasts_s=ended_s + 60.0)
+        name = f"{rate:g}/s, {low:g}/s from {began_s:g} to {ended_s:g} s"
+        yield Scenario(name=name, bucket=bucket, load=load, from_s=ended_s + 40.0)
 
 
 def shared(*, announced: bool) -> Iterator[Scenario]:

@@ -57,7 +57,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Calls that so many processes share, with so many workers together; the rate may change at a time.
+    """Calls that so many processes share, with so many workers together; the rate may change at times.
 
     Each process starts `apart_s` after the one before; all end once `lasts_s` have passed.
     """
@@ -66,7 +66,7 @@ class Load:
     workers: int = 128
     latency_s: float = 0.05
     processes: int = 1
-    change: tuple[float, float] | None = None  # when, and to how many calls a second
+    changes: tuple[tuple[float, float], ...] = ()  # when, and to how many calls a second; in order of time
     failures_until_s: float = 0.0  # answers are server errors until then
     refusal_s: float = _REFUSAL_S
     apart_s: float = 0.0
@@ -164,9 +164,9 @@ class Simulation:
         self._arm(now, number)
 
     def _send(self, now: float, number: int, call: _Call) -> None:
-        change = self._load.change
-        if change is not None and now >= change[0]:
-            self._bucket.rate = change[1]
+        for when, rate in self._load.changes:
+            if now >= when:
+                self._bucket.rate = rate
         self.result.sent += 1
         call.sent = now
         jitter = self._rng.uniform(0.7, 1.3)

@@ -3,8 +3,9 @@
 Starts modest and doubles while the endpoint answers well and calls have to wait. When refusals (429) become more than
 usual, a short trial at a lower rate says why: where they go away there is a limit, else they come by chance, and are no
 reason to send less. Below a limit the pace follows what got through between two refusals, which is what a bucket of
-tokens fills at, and grows again, slowly first and faster the longer nothing is refused. Server errors and time-outs
-pause growth. Pure numbers: times are seconds by any clock, so that a simulation takes no time.
+tokens fills at, and grows again, slowly first and faster the longer nothing is refused; where next to nothing goes, as
+at first. Server errors and time-outs pause growth. Pure numbers: times are seconds by any clock, so that a simulation
+takes no time.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _FULL = 50.0  # calls a second from which growth goes by the clock; below by the
 _STILL = 1.2  # of the span, after which growth becomes ever faster
 _FASTER = 2.5
 _APPROACH = 0.5  # growth a second until the limit is met, and at the most
+_LOW, _LOW_OF_BEST = 2 * LEAST, 0.25  # calls a second, and share of the best, that a limit may have only for a while
+_BACK_S, _BACK_SLOWER = 10.0, 1.6  # without a refusal there, after which more is tried; longer each time in vain
 
 _ALARM, _ALARM_AGAIN = 9.0, 12.0  # of suspicion: calls for a trial; where refusals are usual, it takes more
 _USUAL = 0.006
@@ -85,6 +88,7 @@ class Pace:
         self._cut_at, self._cut_count = float("-inf"), 0
         self._limit, self._strange, self._strange_from = 0.0, 0, (0, 0)
         self._search_at = 0
+        self._best, self._calm_s, self._back_s = 0.0, 0.0, _BACK_S  # calm: without a refusal, while calls waited
 
     @property
     def rate(self) -> float:
@@ -133,6 +137,7 @@ class Pace:
     def refused(self, now: float, sent: float) -> None:
         """Note a refusal of a call that was sent at that time; it says something about the rate of then."""
         self._refusals += 1
+        self._calm_s = 0.0
         self._slow_refusal_s = max(0.95 * self._slow_refusal_s, now - sent)
         self._refusal_s += (now - sent - self._refusal_s) * max(0.1, 1 / self._refusals)
         if self._trial is not None:
@@ -312,6 +317,7 @@ class Pace:
         """Return whether refusals keep coming well below what once got through: they may be chance."""
         if self._passed - self._window.passed >= 20:  # noqa: PLR2004 - calls that say a rate
             self._limit = max(self._limit, min(estimate, rate))
+            self._best = max(self._best, self._limit)
         if rate > 0.9 * self._limit:
             self._strange = 0
         elif rate < 0.8 * self._limit:
@@ -339,6 +345,7 @@ class Pace:
             factor = 1 + min(elapsed, 1.0) * min(_APPROACH, 0.15 * self._rate)
         else:
             factor = self._following(min(elapsed, 1.0))
+            self._come_back(min(elapsed, 1.0))
         self._rate = min(self._rate * factor, self.ceiling, _MOST)
 
     def _doubling(self, elapsed: float) -> float:
@@ -357,3 +364,16 @@ class Pace:
         else:
             self._told += told
         return 1 + told * pace
+
+    def _come_back(self, elapsed: float) -> None:
+        """Approach the limit anew where little goes and nothing is refused any more: it may have been low for a while.
+
+        Where it is still low that costs a refusal or two, so that it is tried ever more rarely.
+        """
+        self._calm_s += elapsed
+        low = max(_LOW, _LOW_OF_BEST * self._best)
+        if self._rate > 2 * low:
+            self._back_s = _BACK_S
+        elif self._rate <= low and self._calm_s >= self._back_s:
+            self._phase, self._cut_at, self._calm_s = "approach", float("-inf"), 0.0
+            self._back_s *= _BACK_SLOWER

@@ -59,6 +59,23 @@ def test_a_rate_that_changes_midway_is_found_again(scenario: Scenario) -> None:
     assert found.refused[0] < 0.02
 
 
+@pytest.mark.parametrize("scenario", list(scenarios.returns()), ids=name)
+def test_a_limit_that_was_next_to_nothing_for_a_while_is_used_again_soon(scenario: Scenario) -> None:
+    """However little got through: 40 s after it is over at least half of the limit is used."""
+    assert over(scenario, 1).used[1] >= 0.5
+
+
+@pytest.mark.parametrize("rate", [0.7, 1.0])
+def test_a_limit_that_stays_next_to_nothing_is_tried_ever_more_rarely(rate: float) -> None:
+    """Some two refusals a minute in the first ten, of 40 to 60 calls, and fewer in the next ten."""
+    first, both = (
+        Simulation(Bucket(rate=rate, burst=10), Load(workers=32, latency_s=0.5, lasts_s=lasts_s)).run().refused
+        for lasts_s in (600.0, 1200.0)
+    )
+    assert first <= 35
+    assert both - first <= 0.6 * first
+
+
 @pytest.mark.parametrize("scenario", _SHARED_SAID, ids=name)
 def test_two_processes_share_what_headers_announce_fairly(scenario: Scenario) -> None:
     """By what is left each can tell that somebody else is there: nearly halves, and hardly a refusal."""
