@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from retest.metrics.base import Metric
 from retest.metrics.registry import metric_classes
@@ -37,13 +39,19 @@ class ProcessOptions:
 
     Attributes:
         limit: how many processes; None for one per core where that pays, 1 for none besides this one.
+        programs: how many programs like this one share the machine, as far as is known.
         samples: how many are to be scored in all, as far as is known.
         tell: hears, once, that processes were lost.
     """
 
     limit: int | None = None
+    programs: int = 1
     samples: int | None = None
     tell: Callable[[str], None] = _ignore
+
+
+ALONE = ProcessOptions(limit=1)
+"""No processes besides this one."""
 
 
 def may_move(metric: Metric[Any]) -> bool:
@@ -56,22 +64,54 @@ def may_move(metric: Metric[Any]) -> bool:
     return not info.needs_model and not info.runs_code and metric_classes().get(info.name) is type(metric)
 
 
+class Cores:
+    """The cores, shared by all that score in this program at the same time, such as the sides of a comparison."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        """Take as many cores as `count` returns when it comes to that."""
+        self._count = count
+        self._lock = threading.Lock()
+        self._taken: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+
+    def enter(self, scorer: object) -> None:
+        """Count with a scorer from now on."""
+        with self._lock:
+            self._taken.setdefault(scorer, 0)
+
+    def take(self, scorer: object, options: ProcessOptions) -> int:
+        """Return how many processes a scorer has from now on: as many as it was told, else its share of the cores.
+
+        With few cores the first has two: two that have one each would have none that scores beside its calls.
+        """
+        with self._lock:
+            cores = min(self._count() // options.programs, _MOST_PROCESSES)
+            left = cores - sum(taken for other, taken in self._taken.items() if other is not scorer)
+            share = min(left, max(2, math.ceil(cores / max(1, len(self._taken)))))
+            count = max(1, share if options.limit is None else options.limit)
+            self._taken[scorer] = count if count > 1 else 0
+        return count
+
+    def leave(self, scorer: object) -> None:
+        """Give back what a scorer had; may be called twice."""
+        with self._lock:
+            self._taken.pop(scorer, None)
+
+
 class ScoreProcesses:
     """Scores batches by metrics that may move: here at first, in processes of its own as soon as that pays."""
 
     def __init__(self, metrics: Mapping[str, Metric[Any]], options: ProcessOptions) -> None:
         self._metrics = metrics
         self._options = options
-        self._count = usable_cores() if options.limit is None else options.limit
         self._spent = Spent()
         self.pool: ScorePool | None = None
         self._told = False
 
     async def rows(self, batch: Batch, score_here: Callable[[Batch], list[Row]]) -> list[Row]:
         """Return the rows of a batch; what processes could not score is scored here."""
-        if self.pool is None and (count := self._wanted(len(batch))) > 1:
-            self.pool = await asyncio.to_thread(self._started, count)
-        pool = self.pool
+        pool = self.pool = self.pool or self._started(len(batch))
+        if pool is not None and self._options.limit is not None and not pool.is_ready:
+            await _settled(pool)  # asked for, so not to be outrun by this process
         if pool is None or not pool.is_ready:
             self._tell(pool)
             return await asyncio.to_thread(self._scored_here, batch, score_here)
@@ -86,25 +126,26 @@ class ScoreProcesses:
         return found  # type: ignore[return-value] # none is lost any more
 
     def close(self) -> None:
-        """End the processes; may be called twice."""
+        """End the processes, also those that are only starting; may be called twice."""
         if self.pool is not None:
             self.pool.close()
+        _CORES.leave(self)
 
-    def _started(self, count: int) -> ScorePool:
+    def _started(self, waiting: int) -> ScorePool | None:
+        """Return processes that are starting, None where they would not pay."""
+        _CORES.enter(self)
+        if self._options.limit is None and not self._is_worth(waiting):
+            return None
+        count = _CORES.take(self, self._options)
+        if count == 1:  # one more instead of this one would gain nothing
+            return None
         from retest.runner.score_pool import ScorePool
 
-        pool = ScorePool(self._metrics, count)
-        if self._options.limit is not None:  # asked for, so not to be outrun by this process
-            pool.wait_until_ready()
-        return pool
+        return ScorePool(self._metrics, count)
 
-    def _wanted(self, waiting: int) -> int:
-        """Return how many processes are wanted now; one more instead of this one would gain nothing."""
-        if self._options.limit is not None:
-            return self._options.limit
+    def _is_worth(self, waiting: int) -> bool:
         known = self._options.samples
-        left = max(waiting, self._spent.seen if known is None else known - self._spent.seen)
-        return min(self._count, _MOST_PROCESSES) if self._spent.is_worth(left) else 1
+        return self._spent.is_worth(max(waiting, self._spent.seen if known is None else known - self._spent.seen))
 
     def _scored_here(self, batch: Batch, score_here: Callable[[Batch], list[Row]]) -> list[Row]:
         began, cpu_began = time.monotonic(), time.thread_time()
@@ -117,6 +158,15 @@ class ScoreProcesses:
         if losses and not self._told:
             self._told = True
             self._options.tell(f"a scoring process was lost, and what it had is scored again: {losses[0]}")
+
+
+async def _settled(pool: ScorePool) -> None:
+    """Wait until a pool can score, or never will."""
+    try:
+        await asyncio.to_thread(pool.wait_until_ready)
+    except asyncio.CancelledError:
+        pool.close()  # which ends the waiting: a loop that ends waits for its threads
+        raise
 
 
 class Spent:
@@ -167,3 +217,6 @@ def _quota(cgroups: Path) -> float:
     except ValueError:
         return math.inf
     return quota / period if quota > 0 < period else math.inf
+
+
+_CORES = Cores(usable_cores)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from support.processes import alive
 from support.waiting import wait_until
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing ends code that holds the GIL")
@@ -30,12 +30,6 @@ worker.stdout.read(len(b"ready") + 8)
 print(worker.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-def alive(pid: int) -> bool:
-    """Return whether a process runs."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and ") Z" not in status.read_text("utf-8")
 
 
 @LINUX
