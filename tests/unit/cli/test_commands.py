@@ -20,8 +20,9 @@ COMMANDS = {name: text for commands in PANELS.values() for name, text in command
 def said(code: str, **env: str) -> str:
     """Return what a fresh interpreter prints."""
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, text=True, check=False
     )
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,14 @@ from retest.workflows.settings import load_settings
 from retest.workflows.workspace import Workspace
 from support.crew import copied, spread_run
 from support.project import Project
+
+
+@pytest.fixture(autouse=True)
+def imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let no test, here or elsewhere, find modules of this one's project: a worker ends with its process, as a rule."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
+    sys.modules.pop("words", None)
 
 
 def write_code(project: Project) -> None:
