@@ -95,19 +95,17 @@ class ScorePool:
 
     def _serve(self) -> None:
         """Start a worker and hand it one job after the other, until it is lost or the pool is closed."""
+        worker: WorkerProcess | None = None
         try:
             worker = self._started()
-        except (WorkerError, OSError) as error:
-            self._lose(str(error))
-            return
-        try:
             self._set_up(worker)
             while (job := self._jobs.get()) is not None:
                 _do(*job, worker)
-        except WorkerError as error:
-            self._lose(str(error))
+        except Exception as error:  # noqa: BLE001 - of any kind: whoever waits must hear that nobody works any more
+            self._lose(str(error) if isinstance(error, WorkerError) else f"{type(error).__name__}: {error}")
         finally:
-            worker.stop()
+            if worker is not None:
+                worker.stop()
 
     def _started(self) -> WorkerProcess:
         with self._lock:
@@ -150,7 +148,7 @@ def _do(part: Batch, job: Future[Rows], worker: WorkerProcess) -> None:
     """Have a worker score a batch.
 
     Raises:
-        WorkerError: it died of it, or was killed meanwhile; the batch is given back.
+        WorkerError: it died of it, or was killed meanwhile; the batch is given back, as after any other error.
     """
     if not job.set_running_or_notify_cancel():
         return
