@@ -109,6 +109,9 @@ class BatchServer(OpenAIServer):
         self.fate_of: Callable[[int], Fate] | None = None  # by the number of its calls, in place of `fates`
         self._fates = fates
         self._hidden_looks = 0
+        self._cuts: list[Callable[[bytes], bytes]] = []
+        self.late_files = 0  # looks at batches that are over in which their files have no names yet
+        self.created_ago_s = 0
         self.before = before
         self.after = after
         self._paid_file = paid_file
@@ -128,6 +131,10 @@ class BatchServer(OpenAIServer):
     def hide_batches_from_list(self, looks: int) -> None:
         """Show an empty list so many times, as a provider may whose list lags behind."""
         self._hidden_looks = looks
+
+    def cut_content(self, cut: Callable[[bytes], bytes]) -> None:
+        """Serve a part of the next file as if it were the whole."""
+        self._cuts.append(cut)
 
     def lose(self) -> None:
         """Forget every batch, as if none had ever arrived."""
@@ -172,7 +179,11 @@ class BatchServer(OpenAIServer):
             self._cancel(batch)
         else:
             self._go_on(batch)
-        return web.json_response(_describe(batch))
+        described = _describe(batch)
+        if batch.status == "completed" and self.late_files > 0:
+            self.late_files -= 1
+            described |= {"output_file_id": None, "error_file_id": None}
+        return web.json_response(described)
 
     async def _upload(self, request: web.Request) -> web.Response:
         form = await request.post()
@@ -211,6 +222,7 @@ class BatchServer(OpenAIServer):
         if problem is not None:
             batch.fate = Fate(states=("validating", "failed"), errors=[("invalid_request", problem)])
         batch.status = batch.fate.states[0]
+        batch.created -= self.created_ago_s
         self.batches.append(batch)
         return web.json_response(_describe(batch))
 
@@ -229,7 +241,8 @@ class BatchServer(OpenAIServer):
             for kind, lines in (("output", batch.output), ("error", batch.faults)):
                 if name == f"file-{kind}-{batch.number}":
                     body = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
-                    return web.Response(body=body.encode(), content_type="application/octet-stream")
+                    cut = self._cuts.pop() if self._cuts else bytes
+                    return web.Response(body=cut(body.encode()), content_type="application/octet-stream")
         return _refused(404, "No such File object")
 
     def _go_on(self, batch: Batch) -> None:

@@ -114,9 +114,7 @@ class OpenAIBatcher:
             data = await self._get(f"/files/{_part(file_id)}")
         if data.get("status") == "error":
             why = as_text(data.get("status_details") or "the file was refused")
-            raise BatchCallError(
-                self._connection.scrub(CallError(kind="bad_request", message=f"file {file_id}: {why}"))
-            )
+            raise self._error(CallError(kind="bad_request", message=f"file {file_id}: {why}"))
         return file_id
 
     async def create(self, file_id: str, token: str) -> BatchState:
@@ -154,7 +152,7 @@ class OpenAIBatcher:
         return self._state(await self._post(f"/batches/{_part(batch_id)}/cancel", {}))
 
     async def lines(self, file_id: str) -> AsyncIterator[Any]:
-        """Yield the parsed lines of a file of results; None for what is no JSON: that call counts as not answered."""
+        """Yield the parsed lines of a file of results; None for what is no JSON."""
         response = await self._send("get", f"/files/{_part(file_id)}/content")
         try:
             async for line in _raw_lines(response):
@@ -194,11 +192,11 @@ class OpenAIBatcher:
             content = await read_decoded(response)
             data = parse_json(content)
         except ValueError as error:
-            raise BatchCallError(bad_response(f"{response.url.path}: the server's answer is no JSON")) from error
+            raise self._error(bad_response(f"{response.url.path}: the server's answer is no JSON")) from error
         except Exception as error:
             raise self._failed(error) from error
         if not isinstance(data, Mapping):
-            raise BatchCallError(bad_response(f"{response.url.path}: the server's answer is no JSON object"))
+            raise self._error(bad_response(f"{response.url.path}: the server's answer is no JSON object"))
         return data
 
     async def _send(
@@ -225,6 +223,10 @@ class OpenAIBatcher:
         except Exception as error:
             raise self._failed(error) from error
         return sent
+
+    def _error(self, error: CallError) -> BatchCallError:
+        """Return an error to raise, without credentials: an address may have one in its path."""
+        return BatchCallError(self._connection.scrub(error))
 
     def _failed(self, error: Exception) -> BatchCallError:
         return error if isinstance(error, BatchCallError) else BatchCallError(self._connection.failure(error))
@@ -274,7 +276,7 @@ def _state(data: Any) -> BatchState:
     names = data.get("metadata")
     return BatchState(
         batch_id=_text(data, "id", "a batch"),
-        status=_text(data, "status", "a batch").lower(),
+        status=_status(_text(data, "status", "a batch").lower()),
         token=names.get(_TOKEN) if isinstance(names, Mapping) else None,
         file_id=_optional_text(data, "input_file_id"),
         output_file_id=_optional_text(data, "output_file_id"),
@@ -285,6 +287,11 @@ def _state(data: Any) -> BatchState:
         failed=_count(counted, "failed"),
         faults=_faults(data.get("errors")),
     )
+
+
+def _status(said: str) -> str:
+    """Return a status as the public API spells it."""
+    return "cancelled" if said == "canceled" else said
 
 
 def _faults(errors: Any) -> tuple[BatchFault, ...]:

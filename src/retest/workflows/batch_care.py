@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ from retest.domain.json_value import canonical_json
 from retest.domain.suite import Suite
 from retest.errors import IncompleteError, InterruptedWorkError, Problem, UsageError
 from retest.runner.events import Listener
-from retest.runner.plan import RunPlan
+from retest.runner.plan import PlannedCall, RunPlan
 from retest.runner.redact import Redactor
 from retest.runner.stopping import StopSignal
 from retest.store.database import Store
@@ -22,7 +22,7 @@ from retest.targets.batching import BatchCallError, Batcher, BatchState, open_ba
 from retest.targets.credentials import Scrubber, environment_secrets
 from retest.targets.registry import TargetContext, open_target, providers
 from retest.workflows.batch import open_desk
-from retest.workflows.batch_orders import Desk, StoppedError, find_created, known_of, look_up
+from retest.workflows.batch_orders import Desk, StoppedError, find_created, known_of, look_up, refuse_overdue
 from retest.workflows.batch_results import Cover, take_results
 from retest.workflows.check import check_suites
 from retest.workflows.untrusted import may_open
@@ -144,6 +144,7 @@ class _Care:
         """Have it ended, and wait until it is."""
         state = await self._know(await self._desk.ask(lambda: self._batcher.cancel(self._batch.name)))
         while not state.is_over:
+            refuse_overdue(self._desk, self._batch)
             await self._desk.sleep(self._desk.poll_s)
             state = await self._look()
         return state
@@ -200,11 +201,10 @@ def _in_use(batch: Batch) -> UsageError:
 
 def _cover(batch: Batch, suite: Suite, targets: Sequence[Target], store: Store, workspace: Workspace) -> Cover:
     """Return what covers the answers of a batch as its run would; that knows the cases of the run's calls."""
-    redactor = Redactor(suite.redact, Scrubber(environment_secrets(workspace.env)))
-    cover = Cover(redactor)
-    if redactor.rules:
+
+    def calls() -> Iterator[PlannedCall]:
         run = store.get_run(batch.run_id)
         identities = [target.identity for target in targets]
-        plan = RunPlan(suite=suite, identities=identities, samples=run.samples_per_case, draw=run.draw)
-        cover.learn(plan.calls())
-    return cover
+        return RunPlan(suite=suite, identities=identities, samples=run.samples_per_case, draw=run.draw).calls()
+
+    return Cover(Redactor(suite.redact, Scrubber(environment_secrets(workspace.env))), calls)

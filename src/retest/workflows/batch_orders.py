@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO, TypeVar
 
 from retest.domain.batch import NEVER_SENT, Batch
@@ -24,8 +24,9 @@ from retest.runner.events import BatchNews, Listener
 from retest.runner.pacing import RetryPolicy
 from retest.runner.stopping import StopSignal
 from retest.store.batches import NewBatch, StoredBatches
-from retest.store.ledger import StoredLedger
+from retest.store.ledger import BATCH_MARGIN_S, StoredLedger
 from retest.targets.batching import MOST_BYTES, MOST_REQUESTS, BatchCallError, Batcher, BatchState
+from retest.targets.call_errors import bad_response
 
 T = TypeVar("T")
 
@@ -257,6 +258,17 @@ def known_of(batch: Batch, state: BatchState) -> dict[str, object]:
         "failed": state.failed,
         "expires_at": state.expires_at or batch.expires_at,
     }
+
+
+def refuse_overdue(desk: Desk, batch: Batch) -> None:
+    """Refuse to go on waiting for a batch long past its provider's time.
+
+    Raises:
+        BatchCallError: it is.
+    """
+    if desk.now() > batch.expires_at + timedelta(seconds=BATCH_MARGIN_S):
+        message = f"it had until {batch.expires_at:%Y-%m-%d %H:%M} UTC, and the provider says {batch.status!r}"
+        raise BatchCallError(bad_response(message))
 
 
 def _is_refusal(error: CallError) -> bool:

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from retest.domain.batch import Batch
 from retest.domain.case import Case
 from retest.domain.sample import CallError, CallOutcome, Response
+from retest.runner.feed import chunked
 from retest.runner.plan import PlannedCall
 from retest.runner.redact import Redactor
 from retest.store.base import LedgerEntry
-from retest.targets.batching import Batcher, BatchState
+from retest.targets.batching import BatchCallError, Batcher, BatchState
+from retest.targets.call_errors import bad_response
 from retest.workflows.batch_orders import Desk
 
 _PORTION = 400  # answers made durable in one transaction, at most
 
 
 class Cover:
-    """Takes out of outcomes what must never be stored, by key; where rules ask for a call's case, it must be known."""
+    """Takes out of outcomes what must never be stored, by key; where rules ask for a call's case, it must be known.
 
-    def __init__(self, redactor: Redactor) -> None:
+    Args:
+        redactor: with the rules.
+        calls: the plan's, from its beginning; looked through where there are rules.
+    """
+
+    def __init__(self, redactor: Redactor, calls: Callable[[], Iterable[PlannedCall]]) -> None:
         self._redactor = redactor
+        self._calls = calls
         self._cases: dict[str, Case] = {}
 
-    def learn(self, calls: Iterable[PlannedCall]) -> None:
-        """Note the cases of calls, if any rule asks for them."""
-        if self._redactor.rules:
-            self._cases.update((call.key, call.case) for call in calls)
+    async def learn(self, keys: Collection[str]) -> None:
+        """Know the cases of these calls, if any rule asks for them, and no others any more."""
+        self._cases = {}
+        if not (self._redactor.rules and keys):
+            return
+        async for chunk in chunked(self._calls()):
+            self._cases.update((call.key, call.case) for call in chunk if call.key in keys)
+            if len(self._cases) == len(keys):
+                return
 
     def outcome(self, key: str, outcome: CallOutcome) -> CallOutcome | None:
         """Return an outcome as it may be stored; None where that depends on a case that is not known."""
@@ -63,14 +76,19 @@ async def take_results(desk: Desk, batcher: Batcher, batch: Batch, state: BatchS
         cover: what it does not know the case of stays in the batch, for a run that does.
 
     Raises:
-        BatchCallError: the results cannot be had.
+        BatchCallError: the results cannot be had, or not all that the provider counts: what came is recorded, and the
+            batch is as it was.
         StoppedError: the run was stopped first.
     """
     taken = Taken()
+    await cover.learn(await desk.batches.keys(batch.number))
     reader = _Reader(desk, batcher, batch, cover, taken)
-    for file_id in (state.output_file_id, state.error_file_id):
-        if file_id is not None:
-            await desk.ask(partial(reader.read, file_id))
+    answered, failed = [
+        frozenset() if file_id is None else await desk.ask(partial(reader.read, file_id))
+        for file_id in (state.output_file_id, state.error_file_id)
+    ]
+    await cover.learn(())
+    _refuse_less(batch, state, answered, failed)
     out = await desk.batches.keys(batch.number)
     why = f"the batch ended ({state.status}) without an answer to this call"
     silent = CallError(kind="bad_response", message=why, retryable=True)
@@ -83,6 +101,17 @@ async def take_results(desk: Desk, batcher: Batcher, batch: Batch, state: BatchS
     return taken
 
 
+def _refuse_less(batch: Batch, state: BatchState, answered: frozenset[str], failed: frozenset[str]) -> None:
+    """Refuse files that have broken off, or are not there yet: what is missing in them was paid for.
+
+    Where a provider puts lines, and what it counts as completed, differs a little; a line for each call is enough.
+    """
+    read, counted = len(answered | failed), min(state.answered + state.failed, batch.requests)
+    if len(answered) < state.answered and read < counted:
+        message = f"the provider counts {state.answered:,} answers and gives {len(answered):,}"
+        raise BatchCallError(bad_response(message))
+
+
 class _Reader:
     """Reads files of results; a file that breaks off is read again from its beginning."""
 
@@ -93,12 +122,23 @@ class _Reader:
         self._cover = cover
         self._taken = taken
 
-    async def read(self, file_id: str) -> None:
+    async def read(self, file_id: str) -> frozenset[str]:
+        """Record the answers in a file; return the names in it.
+
+        Raises:
+            BatchCallError: it cannot be had, or is not whole; what could be read is recorded.
+        """
+        names: set[str] = set()
+        is_whole = True
         out = await self._desk.batches.keys(self._batch.number)  # what a server sends under other names is not kept
         portion: list[LedgerEntry] = []
         async for line in self._batcher.lines(file_id):
+            is_whole = is_whole and line is not None
             found = self._batcher.outcome(line, self._batch.model, self._batch.name)
-            if found is None or found[0] not in out:
+            if found is None:
+                continue
+            names.add(found[0])
+            if found[0] not in out:
                 continue
             entry = self._sort(*found)
             if entry is not None:
@@ -107,6 +147,9 @@ class _Reader:
                 await self._record(portion)
                 portion = []
         await self._record(portion)
+        if not is_whole:
+            raise BatchCallError(bad_response(f"file {file_id} has lines that are no JSON: it may have broken off"))
+        return frozenset(names)
 
     def _sort(self, key: str, outcome: CallOutcome) -> LedgerEntry | None:
         """Return what goes into the ledger; note all else."""

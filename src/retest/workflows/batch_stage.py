@@ -20,11 +20,19 @@ from retest.runner.events import BatchNews, WaitingForBatch, WaitingForOthers
 from retest.runner.feed import chunked
 from retest.runner.fetched import Fetched
 from retest.runner.plan import PlannedCall, RunPlan
-from retest.runner.stopping import Budget, StopSignal
+from retest.runner.stopping import Budget, StopReason, StopSignal
 from retest.targets.base import Target
 from retest.targets.batching import MOST_REQUESTS as _MOST
 from retest.targets.batching import BatchCallError, Batcher, BatchState
-from retest.workflows.batch_orders import Desk, Order, StoppedError, find_created, hand_over, known_of
+from retest.workflows.batch_orders import (
+    Desk,
+    Order,
+    StoppedError,
+    find_created,
+    hand_over,
+    known_of,
+    refuse_overdue,
+)
 from retest.workflows.batch_results import Cover, Taken, take_results
 
 _SLOWER = 1.5  # each time nothing has changed
@@ -40,6 +48,7 @@ class _Out:
 
     batch: Batch
     batcher: Batcher
+    misses: int = 0  # looks in a row that brought nothing
 
 
 class BatchStage:
@@ -74,7 +83,7 @@ class BatchStage:
         self._orders: dict[tuple[int, str | None], Order] = {}
         self._ordered: set[str] = set()  # keys in those: arms that are the same call share it
         self._tries: Counter[str] = Counter()
-        self._cover = Cover(plan.redactor)
+        self._cover = Cover(plan.redactor, plan.calls)
         self._most = _MOST
         self._one_at_a_time = False
         self._may_order = True
@@ -83,7 +92,6 @@ class BatchStage:
         self._waiting_for: set[int] = set()  # batches that other processes look after
         self._told: set[int] = set()
         self._told_of_others = False
-        self._misses = 0
 
     @property
     def _is_closed(self) -> bool:
@@ -152,7 +160,6 @@ class BatchStage:
 
     async def _go_on_with_batches(self, missing: Mapping[str, PlannedCall]) -> frozenset[str]:
         """Go on with the batches that hold some of these calls; return the calls that are in one."""
-        self._cover.learn(missing.values())
         held = await self._desk.batches.find(list(missing))
         for key, number in held.items():
             if number not in self._out and number not in self._waiting_for:
@@ -255,10 +262,14 @@ class BatchStage:
         """Ask how a batch is doing, and finish with it where it is over; return whether anything has changed."""
         out = self._out[number]
         try:
-            state = await self._desk.ask(lambda: out.batcher.state(out.batch.name))
+            changed = await self._look_at(out)
         except BatchCallError as failed:
             return self._miss(out, failed.error)
-        self._misses = 0
+        out.misses = 0
+        return changed
+
+    async def _look_at(self, out: _Out) -> bool:
+        state = await self._desk.ask(lambda: out.batcher.state(out.batch.name))
         known = known_of(out.batch, state)
         changed = any(getattr(out.batch, name) != value for name, value in known.items())
         if changed:
@@ -266,21 +277,26 @@ class BatchStage:
             self._desk.tell(BatchNews(what="state", batch=out.batch))
         if state.is_over:
             await self._finish(out, state)
+        else:
+            refuse_overdue(self._desk, out.batch)
         return changed
 
     def _miss(self, out: _Out, error: CallError) -> bool:
         """Take it that nothing is known of a batch now; return whether it is given up for this run."""
-        self._misses += 1
-        if error.retryable and self._misses < _MOST_MISSES:
-            return False
-        del self._out[out.batch.number]
-        name = out.batch.name
+        out.misses += 1
         if error.retryable:
-            self._fetched.end("failing", f"batch {name}: {error.message}")
+            if out.misses < _MOST_MISSES:
+                return False
+            self._give_up(out, "failing", error.message)
         else:
-            lost = f"where the provider knows it no more: retest batch forget {name}"
-            self._fetched.end("refused", f"batch {name}: {error.message} ({lost})")
+            lost = f"where the provider knows it no more: retest batch forget {out.batch.name}"
+            self._give_up(out, "refused", f"{error.message} ({lost})")
         return True
+
+    def _give_up(self, out: _Out, reason: StopReason, message: str) -> None:
+        """Wait no longer for a batch in this run; it stays noted."""
+        del self._out[out.batch.number]
+        self._fetched.end(reason, f"batch {out.batch.name}: {message}")
 
     async def _finish(self, out: _Out, state: BatchState) -> None:
         """Take what a batch came to."""
@@ -288,11 +304,7 @@ class BatchStage:
         if state.status == "failed":
             await self._refuse(batch, state)
             return
-        try:
-            taken = await take_results(self._desk, out.batcher, batch, state, self._cover)
-        except BatchCallError as failed:
-            self._miss(out, failed.error)
-            return
+        taken = await take_results(self._desk, out.batcher, batch, state, self._cover)
         del self._out[batch.number]
         if batch.run_id == self._desk.run_id:
             self._settle(taken)

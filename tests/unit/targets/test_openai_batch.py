@@ -212,6 +212,28 @@ def test_refusals_are_errors_without_the_key() -> None:
             assert KEY not in str(caught.value)
 
 
+def test_a_token_in_an_address_is_in_no_error() -> None:
+    """Gateways have theirs in the path: what is no JSON is told without it."""
+    with BatchServer(before=partial(_answer_with, ok("x", raw=b"<html>"))) as server:
+        base_url = f"{server.origin}/gw-token-77777/v1"
+        options = {"base_url": f"{server.origin}/${{GW_TOKEN}}/v1"}
+        target = open_with("openai", options, env={**ENV, "GW_TOKEN": "gw-token-77777"})
+        with pytest.raises(BatchCallError) as caught:
+            talk(target, lambda batcher: batcher.state("batch_1"))
+    assert "/***/v1/batches/batch_1: the server's answer is no JSON" in caught.value.error.message
+    assert base_url not in caught.value.error.message
+
+
+def test_the_other_spelling_of_a_status_is_known() -> None:
+    """Compatible servers write canceled."""
+    with BatchServer(fates=[Fate(states=("canceled",))]) as server:
+
+        async def work(batcher: Batcher) -> str:
+            return (await batcher.state(await send(batcher, "k1"))).status
+
+        assert talk(openai(server), work) == "cancelled"
+
+
 def _answer_with(reply: Reply, _step: str) -> Reply:
     return reply
 

@@ -361,6 +361,61 @@ def test_a_provider_that_is_away_for_a_while_is_waited_for(tmp_path: Path) -> No
         assert paid_once(server, 10)
 
 
+def test_half_a_file_of_results_is_read_again(tmp_path: Path) -> None:
+    """Though the server said nothing of an error: whole lines or not, what is missing in it was paid for."""
+    cuts: dict[str, Any] = {
+        "line": lambda body: body[: len(body) // 2],
+        "lines": lambda body: body[: body.index(b"\n") + 1],
+    }
+    for name, cut in cuts.items():
+        with BatchServer(echo) as server:
+            server.cut_content(cut)
+            assert BatchProject(tmp_path / name, server).run().exit_code is ExitCode.PASSED
+            assert server.count_of("content") > 1
+            assert paid_once(server, 10)
+
+
+def test_results_that_are_not_there_yet_are_waited_for(tmp_path: Path) -> None:
+    """A batch may be completed a moment before its file has a name."""
+    with BatchServer(echo) as server:
+        server.late_files = 1
+        assert BatchProject(tmp_path, server).run().exit_code is ExitCode.PASSED
+        assert paid_once(server, 10)
+        assert len(server.batches) == 1
+
+
+def test_results_that_never_come_end_the_run_and_stay_the_batch_s(tmp_path: Path) -> None:
+    """Exit 4: what the provider counts as answered is not ordered, and paid for, again."""
+    refusals: list[Any] = [
+        {"late_files": 1000},
+        {"before": lambda step: error(500, "no") if step == "content" else None},
+    ]
+    for number, refusal in enumerate(refusals):
+        with BatchServer(echo) as server:
+            for name, value in refusal.items():
+                setattr(server, name, value)
+            project = BatchProject(tmp_path / str(number), server)
+            project.files.write("retest.toml", "attempts = 1\npatience_s = 0.0\nbatch_poll_s = 0.01\n")
+            outcome = project.run()
+            assert (outcome.stop_reason, outcome.exit_code) == ("failing", ExitCode.INCOMPLETE)
+            assert len(server.batches) == 1
+            with project.store() as store:
+                assert [batch.name for batch in store.batches.list()] == ["batch_1"]
+
+
+def test_a_batch_that_never_ends_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    """An hour past its time the run ends, whatever a provider calls its state; the batch stays noted."""
+    with BatchServer(echo, fates=[Fate(states=("validating", "hibernating"))]) as server:
+        server.created_ago_s = 26 * 3600
+        project = BatchProject(tmp_path, server)
+        project.files.write("retest.toml", "attempts = 1\npatience_s = 0.0\nbatch_poll_s = 0.01\n")
+        outcome = project.run()
+        assert (outcome.stop_reason, outcome.exit_code) == ("failing", ExitCode.INCOMPLETE)
+        assert "the provider says 'hibernating'" in outcome.stop_message
+        with project.store() as store:
+            assert len(store.batches.list()) == 1
+
+
 def test_a_batch_that_somebody_cancelled_is_not_ordered_anew(tmp_path: Path) -> None:
     """What it had answered is taken and stored; the same command orders the rest."""
     with BatchServer(echo, fates=[Fate(states=(*ENDLESS, "cancelled"), done=4)]) as server:
