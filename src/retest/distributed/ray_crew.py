@@ -16,6 +16,7 @@ from retest.distributed.turns import Line, Outcome, PaceDesk
 from retest.distributed.wire import Post, Reply
 from retest.distributed.worker import Worker, facts
 from retest.errors import Problem, UsageError
+from retest.runner.events import Event
 from retest.runner.stopping import StopReason
 from retest.targets.base import RateLimits, Request
 
@@ -36,9 +37,10 @@ class RayDesk:
         granted: int = await self.actor.lease.remote(line, waiting, like, limits)
         return granted
 
-    async def report(self, line: Line, outcomes: Sequence[Outcome], limits: RateLimits) -> None:
-        """Take in what calls came to."""
-        await self.actor.report.remote(line, outcomes, limits)
+    async def report(self, line: Line, outcomes: Sequence[Outcome], limits: RateLimits) -> Sequence[Event]:
+        """Take in what calls came to; return what the run is to be told of their endpoint."""
+        events: Sequence[Event] = await self.actor.report.remote(line, outcomes, limits)
+        return events
 
     async def forget(self, worker: str) -> None:
         """Give up the places of a worker that is gone."""

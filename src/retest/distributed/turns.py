@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from retest.domain.case import Case
 from retest.domain.json_value import JsonValue, content_hash
 from retest.domain.sample import CallOutcome, Response
-from retest.runner.paced import MakeTurns, PacedTarget, TakesTurns, Turns
+from retest.runner.events import Event, Listener, ignore_events
+from retest.runner.paced import LimitNews, PacedTarget, TakesTurns, Turns
 from retest.runner.stopping import StopSignal
 from retest.targets.base import RateLimited, RateLimits, Request, Target
 
@@ -29,10 +30,12 @@ _NO_CASE = Case(case_id="", vars={}, content_hash="")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The line of calls from one worker to one endpoint and model."""
+    """The line of calls from one worker to one endpoint and model; `judge` is whose calls, empty for a target's."""
 
     worker: str
     endpoint: str
+    model: str | None = None
+    judge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,8 @@ class Desk(Protocol):
         """Return how many of a worker's waiting calls may go now; waits for the first, but not for long."""
         ...
 
-    async def report(self, line: Line, outcomes: Sequence[Outcome], limits: RateLimits) -> None:
-        """Take in what calls came to."""
+    async def report(self, line: Line, outcomes: Sequence[Outcome], limits: RateLimits) -> Sequence[Event]:
+        """Take in what calls came to; return what the run is to be told of their endpoint."""
         ...
 
     async def forget(self, worker: str) -> None:
@@ -75,6 +78,7 @@ class PaceDesk:
         self._stop = StopSignal()  # never set: workers stop waiting by themselves
         self._turns: dict[str, Turns] = {}
         self._seats: dict[Line, _Seat] = {}
+        self._events: list[Event] = []
 
     async def lease(self, line: Line, waiting: int, like: Request, limits: RateLimits) -> int:
         """Return how many of a worker's waiting calls may go now; waits for the first, but not for long.
@@ -99,12 +103,14 @@ class PaceDesk:
         granted, seat.granted = seat.granted, 0
         return granted
 
-    async def report(self, line: Line, outcomes: Sequence[Outcome], limits: RateLimits) -> None:
-        """Take in what calls came to."""
+    async def report(self, line: Line, outcomes: Sequence[Outcome], limits: RateLimits) -> Sequence[Event]:
+        """Take in what calls came to; return what the run is to be told, which whoever reports passes on."""
         turns = self._turns_of(line, limits)
         now = asyncio.get_running_loop().time()
         for item in outcomes:
             turns.note(item.outcome, now - item.age_s, limits)
+        events, self._events = self._events, []
+        return events
 
     async def forget(self, worker: str) -> None:
         """Give up the places of a worker that is gone."""
@@ -115,8 +121,12 @@ class PaceDesk:
     def _turns_of(self, line: Line, limits: RateLimits) -> Turns:
         turns = self._turns.get(line.endpoint)
         if turns is None:
-            turns = self._turns[line.endpoint] = Turns(self._stop, limits)
+            news = LimitNews(self._hear, line.model, line.judge)
+            turns = self._turns[line.endpoint] = Turns(self._stop, limits, news)
         return turns
+
+    def _hear(self, event: Event) -> None:
+        self._events.append(event)
 
     async def _wait(self, turns: Turns, seat: _Seat, like: Request) -> None:
         await turns.wait(like)
@@ -127,8 +137,9 @@ class PaceDesk:
 class SharedTurns:
     """The turns of one worker's calls to one endpoint and model; satisfies `TakesTurns`."""
 
-    def __init__(self, desk: Desk, line: Line, stop: StopSignal, limits: RateLimits) -> None:
+    def __init__(self, desk: Desk, line: Line, stop: StopSignal, limits: RateLimits, tell: Listener) -> None:
         self._desk = desk
+        self._tell = tell
         self._line = line
         self._stop = stop
         self._limits = limits
@@ -204,27 +215,41 @@ class SharedTurns:
             now = loop.time()
             with suppress(Exception):  # a desk that is started anew learns the pace from later calls
                 bare = [Outcome(outcome, now - sent) for outcome, sent in outcomes]
-                await self._desk.report(self._line, bare, self._limits)
+                for event in await self._desk.report(self._line, bare, self._limits):
+                    self._tell(event)
 
 
-def shared(target: Target, role: str, worker: str, desk: Desk, stop: StopSignal) -> Target:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where calls of one worker wait for their turns.
+
+    Attributes:
+        worker: its name.
+        desk: gives turns.
+        stop: ends all waiting.
+        tell: is told what the endpoint lets through.
+    """
+
+    worker: str
+    desk: Desk
+    stop: StopSignal
+    tell: Listener = ignore_events
+
+
+def shared(target: Target, place: Place, judge: str = "") -> Target:
     """Return the target with turns from the desk where it may be refused for its rate; any other as it is.
 
     Args:
         target: of this worker.
-        role: keeps targets and judges apart.
-        worker: its name.
-        desk: who gives turns.
-        stop: ends all waiting.
+        place: where its calls wait.
+        judge: whose target; empty for one of the suite's, which has its turns apart.
     """
     if not isinstance(target, RateLimited):
         return target
-    return PacedTarget(target, target, _maker(target.identity, role, worker, desk, stop))
 
-
-def _maker(identity: Any, role: str, worker: str, desk: Desk, stop: StopSignal) -> MakeTurns:
     def make(model: str | None, limits: RateLimits) -> TakesTurns:
-        named: list[JsonValue] = [role, dict(identity), model]
-        return SharedTurns(desk, Line(worker, content_hash(named)), stop, limits)
+        named: list[JsonValue] = [judge, dict(target.identity), model]
+        line = Line(place.worker, content_hash(named), model, judge)
+        return SharedTurns(place.desk, line, place.stop, limits, place.tell)
 
-    return make
+    return PacedTarget(target, target, make)

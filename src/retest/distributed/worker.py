@@ -20,13 +20,13 @@ from typing import Any
 from retest.distributed.files import Luggage, unpack_files
 from retest.distributed.proxies import NoTable, RemoteBudget, RemoteLedger, RemoteWriter
 from retest.distributed.setup import Facts, Opened, Orders, Setup
-from retest.distributed.turns import Desk, shared
+from retest.distributed.turns import Desk, Place, shared
 from retest.distributed.wire import RUN_BUDGET, Link, Post, Reply, Shard
 from retest.errors import Problem, RetestError
 from retest.metrics.base import Metric
 from retest.metrics.registry import build_metric
 from retest.runner.callers import judge_callers
-from retest.runner.events import CallRetried, Event
+from retest.runner.events import CallRetried, EndpointLimit, Event
 from retest.runner.execute import Backends, Execution, ExecutionOptions
 from retest.runner.feed import Chunks
 from retest.runner.judging import JudgeCaller, JudgingContext
@@ -167,9 +167,7 @@ class Worker:
         def budget(name: str, *, limited: bool) -> Admission:
             return RemoteBudget(link, name) if limited else Budget(Limits())
 
-        def paced(target: Target, role: str) -> Target:
-            return shared(target, role, self._name, desk, stop)
-
+        place = Place(worker=self._name, desk=desk, stop=stop, tell=self._tell)
         run_budget = budget(RUN_BUDGET, limited=orders.limited)
         context = JudgingContext(
             ledger=ledger,
@@ -179,9 +177,9 @@ class Worker:
             stop=stop,
             listener=self._tell,
         )
-        judges = {name: paced(target, f"judge {name}") for name, target in tools.judges.items()}
+        judges = {name: shared(target, place, name) for name, target in tools.judges.items()}
         self._callers = judge_callers(setup.judges, judges, context)
-        turned = {id(target): paced(target, "target") for target in tools.targets}
+        turned = {id(target): shared(target, place) for target in tools.targets}
         backends = Backends(
             targets=[turned[id(target)] for target in tools.targets],
             ledger=ledger,
@@ -230,7 +228,7 @@ class Worker:
         self._link.tell("stopped", stop.reason, stop.message)
 
     def _tell(self, event: Event) -> None:
-        if isinstance(event, CallRetried):  # the driver tells all else itself
+        if isinstance(event, CallRetried | EndpointLimit):  # the driver tells all else itself
             self._link.tell("event", event)
 
 

@@ -246,7 +246,7 @@ def test_a_budget_is_one_for_all_workers(project: Project) -> None:
 
 
 def test_a_killed_worker_leaves_nothing_of_the_budget_taken(project: Project) -> None:
-    """Its calls in flight were probably paid for: they count, those made again too, and nothing is kept free for them."""
+    """Its calls in flight were probably paid for: they count, as do those made again, and none is reserved for ever."""
     bot = Bot(project, 60)
     bot.hold("q7")
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from retest.distributed.turns import Desk, Line, Outcome, PaceDesk, shared
+import pytest
+
+from retest.distributed.turns import Desk, Line, Outcome, PaceDesk, Place, shared
 from retest.domain.json_value import JsonValue
 from retest.domain.sample import CallError, CallOutcome, Response, Usage
+from retest.runner.events import EndpointLimit, Event, Listener, ignore_events
 from retest.runner.stopping import StopSignal
 from retest.targets.base import RateLimits, Request, Target
 from support.targets import make_request
@@ -51,7 +54,7 @@ class Unsteady:
             raise ConnectionError
         return await self._desk.lease(line, waiting, like, limits)
 
-    async def report(self, line: Line, outcomes: Sequence[Outcome], limits: RateLimits) -> None:
+    async def report(self, line: Line, outcomes: Sequence[Outcome], limits: RateLimits) -> Sequence[Event]:
         """Fail."""
         raise ConnectionError
 
@@ -59,9 +62,12 @@ class Unsteady:
         """Do nothing."""
 
 
-def workers(endpoint: Endpoint, desk: Desk, number: int, stop: StopSignal | None = None) -> list[Target]:
+def workers(
+    endpoint: Endpoint, desk: Desk, number: int, stop: StopSignal | None = None, tell: Listener = ignore_events
+) -> list[Target]:
     """Return the endpoint as so many workers have it."""
-    return [shared(endpoint, "target", f"worker {n}", desk, stop or StopSignal()) for n in range(number)]
+    places = [Place(worker=f"worker {n}", desk=desk, stop=stop or StopSignal(), tell=tell) for n in range(number)]
+    return [shared(endpoint, place) for place in places]
 
 
 def test_a_limit_holds_for_all_workers_together() -> None:
@@ -82,9 +88,9 @@ def test_what_any_worker_is_told_counts_for_the_one_pace() -> None:
     heard: list[tuple[Line, Outcome]] = []
 
     class Hearing(PaceDesk):
-        async def report(self, line: Line, outcomes: Sequence[Outcome], limits: RateLimits) -> None:
+        async def report(self, line: Line, outcomes: Sequence[Outcome], limits: RateLimits) -> Sequence[Event]:
             heard.extend((line, outcome) for outcome in outcomes)
-            await super().report(line, outcomes, limits)
+            return await super().report(line, outcomes, limits)
 
     endpoint, desk = Endpoint(refused=[2]), Hearing()
 
@@ -101,6 +107,34 @@ def test_what_any_worker_is_told_counts_for_the_one_pace() -> None:
     assert [line.worker for line, _ in heard] == ["worker 0", "worker 1"]
     assert len({line.endpoint for line, _ in heard}) == len(desk._turns) == 1
     assert all(0 < item.age_s < 10 for _, item in heard)
+
+
+@pytest.mark.slow
+def test_what_an_endpoint_lets_through_is_told_once_for_all_workers() -> None:
+    """Calls of two workers wait for the same limit for six seconds; the run is told of it by one of them."""
+    endpoint = Endpoint(RateLimits(requests_per_s=8.0))
+    told: list[Event] = []
+
+    async def scenario() -> None:
+        targets = workers(endpoint, PaceDesk(), 2, tell=told.append)
+        await asyncio.gather(*(target.call(make_request()) for target in targets for _ in range(25)))
+
+    asyncio.run(scenario())
+    assert [event.message for event in told if isinstance(event, EndpointLimit)] == [
+        "limited by the endpoint to about 8 calls/s of gpt-4o-mini"
+    ]
+
+
+def test_what_is_told_of_an_endpoint_comes_with_the_next_report() -> None:
+    """The desk hands each line out once, to whichever worker reports next, whose calls say whose limit it is."""
+    desk, line = PaceDesk(), Line("worker 1", "endpoint", "gpt-4o-mini", "quality")
+    limit = EndpointLimit(calls_per_s=8, model=line.model, judge=line.judge)
+
+    async def scenario() -> list[Sequence[Event]]:
+        desk._hear(limit)
+        return [await desk.report(line, [], RateLimits()) for _ in range(2)]
+
+    assert asyncio.run(scenario()) == [[limit], []]
 
 
 def test_turns_are_leased_in_batches() -> None:
@@ -203,4 +237,4 @@ def test_a_target_that_is_never_refused_waits_for_nothing() -> None:
             return
 
     plain = Plain()
-    assert shared(plain, "target", "worker 1", PaceDesk(), StopSignal()) is plain
+    assert shared(plain, Place(worker="worker 1", desk=PaceDesk(), stop=StopSignal())) is plain
