@@ -60,6 +60,7 @@ def command(
     from retest.workflows.diff import DiffOptions
     from retest.workflows.judge_again import JudgeAgain
     from retest.workflows.pairwise_sides import PairwiseOnDemand
+    from retest.workflows.scoring import process_options
 
     workspace = open_workspace(store=store)
     asker = PairwiseOnDemand(workspace, offline=offline)
@@ -71,7 +72,7 @@ def command(
         pairwise=asker,
         again=again,
         run_code=workspace.untrusted is None,
-        processes=workspace.settings.score_processes,
+        processes=process_options(workspace.settings),
     )
     comparison, chosen = _compare(workspace, (baseline, candidate), wish)
     if chosen is not None and not as_json:

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from retest.metrics.base import Metric
-from retest.metrics.registry import metric_classes
-
 if TYPE_CHECKING:
+    from retest.metrics.base import Metric  # loads pydantic, which who only passes options on does without
     from retest.runner.score import Row
     from retest.runner.score_pool import Batch, ScorePool
 
@@ -50,16 +48,14 @@ class ProcessOptions:
     tell: Callable[[str], None] = _ignore
 
 
-ALONE = ProcessOptions(limit=1)
-"""No processes besides this one."""
-
-
 def may_move(metric: Metric[Any]) -> bool:
     """Return whether a metric scores the same in any process.
 
     Not so the user's own code, which may keep what it likes, nor what asks a model, whose answers go through the ledger
     of this process; nor a class that is not retest's own, for nobody else could build it.
     """
+    from retest.metrics.registry import metric_classes
+
     info = metric.info
     return not info.needs_model and not info.runs_code and metric_classes().get(info.name) is type(metric)
 

@@ -23,6 +23,7 @@ from retest.workflows.revision_sides import RevisionSide
 from retest.workflows.run import PreparedRun, RunOptions, RunOutcome, Share, SuiteRun
 from retest.workflows.run_counts import left_to_spend
 from retest.workflows.run_waves import RunWatch
+from retest.workflows.scoring import process_options
 from retest.workflows.separate_imports import separate_imports
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def compare_pair(store: Store, first: Contender, second: Contender) -> RunCompar
                     arms=arms,
                     pairwise=PairwiseOnDemand(workspace),
                     run_code=workspace.untrusted is None,
-                    processes=workspace.settings.score_processes,
+                    processes=process_options(workspace.settings),
                 ),
                 cwd=workspace.cwd,
                 now=workspace.clock(),

@@ -35,6 +35,7 @@ from retest.domain.scores import ArmCalls, CaseScores, RunScores
 from retest.domain.self_test import MeasuredDrift
 from retest.domain.sequential import SequentialDecision
 from retest.domain.suite import GatePolicy
+from retest.runner.score_processes import ProcessOptions
 from retest.workflows.changed_answers import attach_answers
 from retest.workflows.compare_figures import compare_figures
 from retest.workflows.compare_usage import compare_usage
@@ -64,7 +65,7 @@ class DiffOptions:
         pairwise: who has pairs of answers judged; None leaves pairwise metrics without a verdict.
         again: who has stored answers judged again; None compares the judgments that are there.
         run_code: metrics that run the user's code may score anew; not where the files are a stranger's.
-        processes: how many may score anew; None for as many as pay.
+        processes: how many may score anew beside this one; None for no other.
     """
 
     arms: tuple[str, str] | None = None
@@ -75,7 +76,7 @@ class DiffOptions:
     pairwise: PairwiseAsker | None = None
     again: JudgeAgain | None = None
     run_code: bool = True
-    processes: int | None = 1
+    processes: ProcessOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

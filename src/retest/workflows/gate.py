@@ -17,6 +17,7 @@ from retest.domain.sequential import read_decision
 from retest.domain.suite import GatePolicy, Suite
 from retest.domain.summary import RunSummary
 from retest.errors import ExitCode, NothingToJudgeError
+from retest.runner.score_processes import ProcessOptions
 from retest.workflows.baseline import Baseline
 from retest.workflows.diff import DiffOptions, Side, diff_runs
 from retest.workflows.judge_again import JudgeAgain
@@ -46,7 +47,7 @@ class Terms:
         pairwise: who has pairs of answers judged.
         again: who has both sides judged again in one session, where the policy wants that.
         run_code: metrics that run the user's code may score anew.
-        processes: how many may score anew; None for as many as pay.
+        processes: how many may score anew beside this one; None for no other.
     """
 
     policy: GatePolicy
@@ -57,7 +58,7 @@ class Terms:
     pairwise: PairwiseAsker | None = None
     again: JudgeAgain | None = None
     run_code: bool = True
-    processes: int | None = 1
+    processes: ProcessOptions | None = None
 
 
 def judge_run(candidate: Side, summary: RunSummary, baseline: Baseline | None, terms: Terms) -> Judged:

@@ -22,6 +22,7 @@ from retest.workflows.judge_again import JudgeAgain
 from retest.workflows.judge_demands import unmet_suite_judges
 from retest.workflows.pairwise_sides import PairwiseOnDemand
 from retest.workflows.run import RunOptions, RunOutcome
+from retest.workflows.scoring import process_options
 from retest.workflows.workspace import Workspace
 
 
@@ -52,7 +53,7 @@ class GateJob:
             now=workspace.clock(),
             shown_cases=self.shown_cases,
             run_code=workspace.untrusted is None,
-            processes=workspace.settings.score_processes,
+            processes=process_options(workspace.settings),
             pairwise=PairwiseOnDemand(workspace, offline=self.options.offline),
             again=JudgeAgain(
                 workspace,

@@ -15,6 +15,7 @@ from retest.domain.case import Case
 from retest.domain.run import Run, RunArm
 from retest.domain.scores import CaseScores, RunScores
 from retest.report.numbers import plural
+from retest.runner.score_processes import ProcessOptions
 from retest.runner.table import NOT_APPLICABLE
 from retest.workflows.judge_again import AgainJob, JudgeAgain, is_judged
 from retest.workflows.review_columns import REVIEW, dimension_of, review_columns
@@ -83,13 +84,13 @@ class Means:
         cwd: where the suite's path starts.
         again: has judges asked; None: nobody is.
         run_code: the user's own code may run.
-        processes: how many may score; None for as many as pay.
+        processes: how many may score beside this one; None for no other.
     """
 
     cwd: Path
     again: JudgeAgain | None = None
     run_code: bool = True
-    processes: int | None = 1
+    processes: ProcessOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +234,7 @@ def _score(
     tasks: Sequence[_Task],
     pairs: CasePairs,
     arms: Sequence[tuple[RunArm, RunArm]],
-    processes: int | None,
+    processes: ProcessOptions | None,
 ) -> dict[str, RenewedMetric]:
     cases = _candidate_cases(candidate, pairs)
     if cases is None or not _has_outputs(baseline):
@@ -289,7 +290,7 @@ def _side_scores(
     tasks: Sequence[_Task],
     cases: Mapping[str, Case],
     *,
-    processes: int | None,
+    processes: ProcessOptions | None,
 ) -> dict[str, dict[str, CaseScores]]:
     """Return metric -> arm -> scores made anew of one side."""
     from retest.workflows.score_again import GivenOutputs, Outputs, score_outputs

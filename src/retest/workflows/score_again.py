@@ -106,14 +106,14 @@ def score_outputs(
     outputs: Outputs | GivenOutputs,
     metrics: Mapping[str, Metric[Any]],
     cases: Mapping[str, Case],
-    processes: int | None = 1,
+    processes: ProcessOptions | None = None,
 ) -> dict[str, CaseScores]:
     """Return metric -> case id -> scores of stored outputs, judged against the cases given.
 
-    At most so many `processes` score; None for as many as pay.
+    Without `processes` all is scored in this one.
     """
     found: dict[str, dict[str, list[float | None]]] = {name: {} for name in metrics}
-    with closing(Scorer(metrics, processes=ProcessOptions(limit=processes))) as scorer:
+    with closing(Scorer(metrics, processes=processes)) as scorer:
         for batch in _batches(outputs.read()):
             rows = asyncio.run(scorer.score_batch([(cases[sample.case_id], sample.outcome) for sample in batch]))
             for sample, row in zip(batch, rows, strict=True):

@@ -7,8 +7,13 @@ from retest.runner.score_processes import ProcessOptions
 from retest.workflows.settings import Settings
 
 
-def process_options(settings: Settings, samples: int | None, listener: Listener = ignore_events) -> ProcessOptions:
+def process_options(
+    settings: Settings, samples: int | None = None, listener: Listener = ignore_events
+) -> ProcessOptions:
     """Return how to score so many samples, as far as their number is known; the listener hears of lost processes."""
     return ProcessOptions(
-        limit=settings.score_processes, samples=samples, tell=lambda message: listener(Notice(message=message))
+        limit=settings.score_processes,
+        programs=settings.programs,
+        samples=samples,
+        tell=lambda message: listener(Notice(message=message)),
     )

@@ -118,11 +118,15 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting with its source, and the root that relative paths start at."""
+    """Every setting with its source, and the root that relative paths start at.
+
+    `programs` is how many programs like this one share the machine: pytest-xdist says so of its workers.
+    """
 
     root: Path
     values: Mapping[str, object] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    programs: int = 1
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -185,7 +189,7 @@ def load_settings(
                 problems.append(problem)
     if problems:
         raise SettingsError(*problems)
-    return Settings(root=root, values=values, sources=sources)
+    return Settings(root=root, values=values, sources=sources, programs=_programs(env))
 
 
 def _set(values: dict[str, object], name: str, raw: object, source: str) -> Problem | None:
@@ -215,6 +219,13 @@ def _env_layer(env: Mapping[str, str]) -> dict[str, object]:
     """Return the settings named by the environment; other variables with the prefix are none of ours."""
     named = {name: env.get(f"{ENV_PREFIX}{name.upper()}") for name in _BY_NAME}
     return {name: value for name, value in named.items() if value}
+
+
+def _programs(env: Mapping[str, str]) -> int:
+    try:
+        return max(1, int(env.get("PYTEST_XDIST_WORKER_COUNT", "")))
+    except ValueError:
+        return 1
 
 
 def _file_layers(root: Path) -> list[tuple[str, Mapping[str, object]]]:

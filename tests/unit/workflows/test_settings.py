@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from retest.errors import SettingsError
+from retest.workflows.scoring import process_options
 from retest.workflows.settings import load_settings
 
 
@@ -66,6 +67,15 @@ def test_how_many_processes_score(tmp_path: Path, text: str, limit: int | None) 
     """By default as many as pay."""
     assert load_settings(tmp_path, {"RETEST_SCORE_PROCESSES": text}).score_processes == limit
     assert load_settings(tmp_path, {}).score_processes is None
+
+
+@pytest.mark.parametrize(
+    ("text", "programs"), [("8", 8), ("1", 1), ("0", 1), ("", 1), ("²", 1), ("many", 1)], ids=ascii
+)
+def test_workers_of_pytest_xdist_share_the_machine(tmp_path: Path, text: str, programs: int) -> None:
+    """Each of them scores in its share of the cores."""
+    settings = load_settings(tmp_path, {"PYTEST_XDIST_WORKER_COUNT": text})
+    assert process_options(settings).programs == programs
 
 
 @pytest.mark.parametrize("text", ["0", "257", "-1", "many", "1.5"])
