@@ -103,6 +103,20 @@ def test_answers_are_fetched_without_the_run(project: BatchProject, server: Batc
     assert retest(project, "batch", "fetch").out == "no batch is out\n"
 
 
+def test_one_batch_that_nobody_knows_holds_up_no_other(project: BatchProject, server: BatchServer) -> None:
+    """Its problem is told, the others' answers are taken, and the exit code is not 0."""
+    server.fate_of = lambda _: OUT
+    targets = [project.target(), project.target(name="large", model="other-model")]
+    project.files.write_suite(server.base_url, targets=targets)
+    project.interrupt()
+    server.batches[1].fate = Fate(states=("in_progress", "completed"))
+    del server.batches[0]
+    fetched = retest(project, "batch", "fetch", "--json")
+    assert (fetched.code, fetched.json["exit_code"]) == (4, 4)
+    assert [problem["slug"] for problem in fetched.json["problems"]] == ["batch-endpoint"]
+    assert [(batch["name"], batch["answers"]) for batch in fetched.json["batches"]] == [("batch_2", 10)]
+
+
 def test_a_direct_run_says_what_is_out(project: BatchProject, server: BatchServer) -> None:
     """Exit 4 before any call, with both ways on."""
     project.interrupt()

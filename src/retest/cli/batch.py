@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retest.cli import options as opt
-from retest.errors import ExitCode
+from retest.errors import ExitCode, IncompleteError, RetestError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from retest.workflows.batch_care import Cared, Wish
 
 HELP = "Batches that were handed to a provider with --batch: what is out, its answers, its end."
@@ -141,35 +143,54 @@ def _care(
     *,
     as_json: bool,
 ) -> ExitCode:
-    """Care for the named batches, one after the other, and say what came of it."""
+    """Care for the named batches, one after the other, and say what came of it.
+
+    Without names, one that cannot be cared for leaves the others their turn.
+    """
     import asyncio
 
     from retest.cli.config import Trust, open_workspace
-    from retest.cli.console import print_json, stdout
-    from retest.report.batches import batch_document
+    from retest.cli.console import print_problems, stdout
     from retest.runner.events import ignore_events
     from retest.workflows.batch_care import care_for
 
     workspace = open_workspace(Trust(untrusted=trust[0], base=trust[1]), store=store)
     cared: list[Cared] = []
+    failures: list[RetestError] = []
     with workspace.open_store(create=False) as opened:
         found = opened.batches.list() if not names else [opened.batches.get(name) for name in names]
         for batch in found:
-            if batch.ended_at is None:
-                work = care_for(batch, wish, opened, workspace, ignore_events, overrides or ())
-                cared.append(asyncio.run(work))
+            if batch.ended_at is not None:
+                continue
+            try:
+                cared.append(asyncio.run(care_for(batch, wish, opened, workspace, ignore_events, overrides or ())))
+            except (UsageError, IncompleteError) as failed:
+                if len(found) == 1 or names:
+                    raise
+                print_problems(failed.problems)
+                failures.append(failed)
+            else:
                 _say(cared[-1], as_json=as_json)
     is_left = wish != "status" and any(each.batch.ended_at is None for each in cared)
-    code = ExitCode.INCOMPLETE if is_left else ExitCode.PASSED
+    code = failures[0].exit_code if failures else ExitCode.INCOMPLETE if is_left else ExitCode.PASSED
     if as_json:
-        shown = [
-            {**batch_document(each.batch), "taken": each.taken, "answers": each.answers, "errors": each.errors}
-            for each in cared
-        ]
-        print_json({"batches": shown, "exit_code": int(code)})
-    elif not cared:
+        _print_document(cared, failures, code)
+    elif not (cared or failures):
         stdout().print("no batch is out" if not names else "its answers are taken already", markup=False)
     return code
+
+
+def _print_document(cared: Sequence[Cared], failures: Sequence[RetestError], code: ExitCode) -> None:
+    from retest.cli.console import print_json
+    from retest.report.batches import batch_document
+    from retest.report.json_report import problem_document
+
+    shown = [
+        {**batch_document(each.batch), "taken": each.taken, "answers": each.answers, "errors": each.errors}
+        for each in cared
+    ]
+    problems = [problem for failed in failures for problem in failed.problems]
+    print_json({"batches": shown, **problem_document(problems, code)})
 
 
 def _say(cared: Cared, *, as_json: bool) -> None:

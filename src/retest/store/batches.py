@@ -18,7 +18,6 @@ from retest.domain.batch import NEW, Batch
 from retest.domain.json_value import JsonValue
 from retest.errors import Problem, UsageError
 from retest.store.base import LedgerEntry
-from retest.store.blobs import chunked
 from retest.store.engine import Database
 from retest.store.ledger import StoredLedger, find_in_batches, find_overdue, insert_responses
 from retest.store.liveness import Observer
@@ -34,7 +33,7 @@ from retest.store.payloads import (
     encode_time,
 )
 from retest.store.run_queries import begins
-from retest.store.tables import batch_keys, batches, claims
+from retest.store.tables import batch_keys, batches, claims, owners
 from retest.store.writer import Writer
 
 _WINDOW_US = 24 * 3600 * 1_000_000  # what a provider has for a batch
@@ -102,7 +101,11 @@ class StoredBatches:
         return await self._writer.read(lambda connection: frozenset(connection.scalars(query)))
 
     async def hold(self, new: NewBatch, keys: Sequence[str], ledger: StoredLedger) -> Batch:
-        """Note a batch and its calls before anything is sent; the claims on them pass to it."""
+        """Note a batch and its calls before anything is sent.
+
+        The claims on them stay while their owner lives: a process that was started before there were batches in the
+        store knows nothing else.
+        """
         return await self._writer.write(lambda connection: self._hold(connection, new, keys, ledger.owner))
 
     async def look_after(self, number: int, owner: str) -> bool:
@@ -129,14 +132,15 @@ class StoredBatches:
 
     async def let_go(self, number: int, keys: Sequence[str]) -> None:
         """Take calls out of a batch that will not be answered in it, so that they may be made again."""
-        await self._writer.write(lambda connection: self._drop_keys(connection, number, keys))
+        await self._writer.write(lambda connection: self._free(connection, number, keys))
 
     async def end(self, batch: Batch, **changes: Any) -> Batch:
         """Close a batch: its answers are taken, or there are none. Calls that are still in it may be made again."""
         ended = replace(batch, **changes)
 
         def work(connection: sa.Connection) -> Batch:
-            connection.execute(sa.delete(batch_keys).where(batch_keys.c.batch == batch.number))
+            out = connection.scalars(sa.select(batch_keys.c.key).where(batch_keys.c.batch == batch.number))
+            self._free(connection, batch.number, out.all())
             now_us = int(self._database.now_s(connection) * 1_000_000)
             values = {**_cells(ended), "ended_us": now_us, "poller": None}
             connection.execute(sa.update(batches).where(batches.c.id == batch.number).values(values))
@@ -167,8 +171,6 @@ class StoredBatches:
         connection.execute(sa.insert(batches).values(values))
         row = connection.execute(sa.select(batches).where(batches.c.token == new.token)).one()
         connection.execute(sa.insert(batch_keys), [{"key": key, "batch": row.id} for key in sorted(keys)])
-        for some in chunked(sorted(keys)):
-            connection.execute(sa.delete(claims).where(claims.c.key.in_(some)))
         return _batch(row)
 
     def _find_answering(self, connection: sa.Connection, keys: Sequence[str]) -> dict[str, int]:
@@ -204,6 +206,15 @@ class StoredBatches:
         insert_responses(self._database, connection, [wanted[key] for key in out], now_us, batch.run_id)
         self._drop_keys(connection, batch.number, sorted(out))
         return out
+
+    def _free(self, connection: sa.Connection, number: int, keys: Sequence[str]) -> None:
+        """Take calls out of a batch, and give up the claims on them of who looks after it."""
+        self._drop_keys(connection, number, keys)
+        poller = sa.select(owners.c.id).join(batches, batches.c.poller == owners.c.name)
+        mine = poller.where(batches.c.id == sa.bindparam("number")).scalar_subquery()
+        drop = sa.delete(claims).where(claims.c.key == sa.bindparam("wanted"), claims.c.owner == mine)
+        prepared = self._database.prepare("drop claims of a batch", ("wanted", "number"), lambda: drop)
+        prepared.run(connection, [(key, number) for key in keys])
 
     def _drop_keys(self, connection: sa.Connection, number: int, keys: Sequence[str]) -> None:
         drop = sa.delete(batch_keys).where(

@@ -306,6 +306,7 @@ class BatchStage:
             return
         taken = await take_results(self._desk, out.batcher, batch, state, self._cover)
         del self._out[batch.number]
+        self._most = min(2 * self._most, _MOST)  # what was refused while a queue was full may find room now
         if batch.run_id == self._desk.run_id:
             self._settle(taken)
         self._sort_errors(taken.errors)

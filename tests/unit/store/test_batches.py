@@ -18,6 +18,7 @@ from retest.store.database import Store, open_store
 from retest.store.engine import open_database
 from retest.store.ledger import BATCH_MARGIN_S
 from retest.store.migrations import ensure_schema
+from retest.store.tables import claims
 from retest.workflows.copy_store import copy_store
 from support.store_data import in_loop, make_entry
 
@@ -119,6 +120,26 @@ def test_what_is_left_in_an_ended_batch_may_be_called(store_url: str) -> None:
         (ended,) = store.batches.list(ended=True)
         assert (ended.status, ended.note, ended.suite) == ("expired", "時間切れ", "支援/ja")
         assert ended.ended_at is not None
+
+
+def test_claims_stay_while_their_owner_lives(store_url: str) -> None:
+    """A process that knows no batches, for it was started before an upgrade, is held back by them alone."""
+    with open_store(store_url) as store:
+        batch = hold(store, ["a", "b", "c"])
+        in_loop(lambda: store.batches.record(batch, [make_entry("a")]))
+        in_loop(lambda: store.batches.let_go(batch.number, ["b"]))
+        assert _claimed(store_url) == ["c"]
+        in_loop(lambda: store.batches.end(batch))
+        assert _claimed(store_url) == []
+
+
+def _claimed(store_url: str) -> list[str]:
+    database = open_database(store_url, read_only=True, busy_timeout_s=10, clock=time.time)
+    try:
+        with database.reading() as connection:
+            return list(connection.scalars(sa.select(claims.c.key).order_by(claims.c.key)))
+    finally:
+        database.close()
 
 
 def test_one_process_looks_after_a_batch(store_url: str) -> None:

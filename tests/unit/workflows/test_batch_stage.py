@@ -237,7 +237,7 @@ def test_a_batch_that_is_refused_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_a_full_queue_is_filled_in_smaller_parts(tmp_path: Path) -> None:
-    """A provider lets so many tokens wait: the calls go one part after the other."""
+    """A provider lets so many tokens wait: the calls go one part after the other, larger ones when there is room."""
 
     def fates(size: int) -> Fate:
         full = [("token_limit_exceeded", "Enqueued token limit reached")]
@@ -247,7 +247,7 @@ def test_a_full_queue_is_filled_in_smaller_parts(tmp_path: Path) -> None:
         server.fate_of = fates
         outcome = BatchProject(tmp_path, server).run()
         assert outcome.exit_code is ExitCode.PASSED
-        assert [len(batch.lines) for batch in server.batches] == [10, 5, 2, 2, 2, 2, 2]
+        assert [len(batch.lines) for batch in server.batches] == [10, 5, 2, 4, 2, 4, 2, 4, 2, 2]
         assert paid_once(server, 10)
 
 
