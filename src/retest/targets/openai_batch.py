@@ -153,10 +153,13 @@ class OpenAIBatcher:
 
     async def lines(self, file_id: str) -> AsyncIterator[Any]:
         """Yield the parsed lines of a file of results; None for what is no JSON."""
+        from retest.targets.openai_wire import read_lines
+
         response = await self._send("get", f"/files/{_part(file_id)}/content")
         try:
-            async for line in _raw_lines(response):
-                yield _parse(line)
+            async for line in read_lines(response):
+                if line.strip():
+                    yield _parse(line)
         except Exception as error:
             raise self._failed(error) from error
         finally:
@@ -230,24 +233,6 @@ class OpenAIBatcher:
 
     def _failed(self, error: Exception) -> BatchCallError:
         return error if isinstance(error, BatchCallError) else BatchCallError(self._connection.failure(error))
-
-
-async def _raw_lines(response: httpx2.Response) -> AsyncIterator[bytes]:
-    """Yield the lines of a body; they end at LF alone, for U+2028 may stand inside a text."""
-    from retest.targets.openai_wire import LARGEST_RESPONSE, ResponseTooLargeError
-
-    pending = bytearray()
-    async for piece in response.aiter_bytes():
-        pending += piece
-        if len(pending) > LARGEST_RESPONSE:
-            raise ResponseTooLargeError
-        if b"\n" in piece:
-            *whole, pending = pending.split(b"\n")
-            for line in whole:
-                if line.strip():
-                    yield bytes(line)
-    if pending.strip():
-        yield bytes(pending)
 
 
 def _not_done(line: Mapping[str, Any]) -> CallError:

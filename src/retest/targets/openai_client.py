@@ -225,17 +225,17 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 async def _events(response: httpx2.Response) -> AsyncIterator[Any]:
-    """Yield the JSON of each ``data:`` line; lines end at LF alone, for U+2028 may stand inside a text."""
-    pending = b""
+    """Yield the JSON of each whole ``data:`` line."""
+    from retest.targets.openai_wire import read_lines
+
     try:
-        async for chunk in response.aiter_bytes():
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in lines:
-                data = line.strip().removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
-                if data == b"[DONE]":
-                    return
-                if data:
-                    yield parse_json(data)
+        async for line in read_lines(response):
+            is_data = line.startswith(b"data:") and line.endswith(b"\n")
+            data = line.strip().removeprefix(b"data:").strip() if is_data else b""
+            if data == b"[DONE]":
+                return
+            if data:
+                yield parse_json(data)
     finally:
         await response.aclose()
 

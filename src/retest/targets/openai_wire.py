@@ -206,6 +206,27 @@ async def read_decoded(response: httpx2.Response) -> bytes:
     return bytes(content)
 
 
+async def read_lines(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """Yield the lines of a body as they come, each with its end; they end at LF alone, for U+2028 may be in a text.
+
+    The caller closes the response.
+
+    Raises:
+        ResponseTooLargeError: a line is larger than the limit.
+    """
+    pending = bytearray()
+    async for piece in response.aiter_bytes():
+        pending += piece
+        if len(pending) > LARGEST_RESPONSE:
+            raise ResponseTooLargeError
+        if b"\n" in piece:
+            *whole, pending = pending.split(b"\n")
+            for line in whole:
+                yield bytes(line) + b"\n"
+    if pending:
+        yield bytes(pending)
+
+
 def _refusal(response: aiohttp.ClientResponse, content: bytes) -> httpx2.Response:
     """Return an answer with its body decoded already."""
     coded = {"content-encoding", "content-length", "transfer-encoding"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import httpx2
@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from retest.domain.sample import Response
-from retest.targets.openai_wire import LARGEST_RESPONSE, Reply, ResponseTooLargeError, Wire
+from retest.targets.openai_wire import LARGEST_RESPONSE, Reply, ResponseTooLargeError, Wire, read_lines
 from support.openai_server import OpenAIServer, Received, error, ok, rate_limited, unauthorized
 from support.openai_server import Reply as ServerReply
 from support.targets import make_request, open_with
@@ -133,6 +133,26 @@ def test_an_answer_without_a_length_has_a_limit_too() -> None:
     piece = b"x" * 2**20
     with pytest.raises(ResponseTooLargeError):
         asyncio.run(_against_raw_server(_chunked([piece] * (LARGEST_RESPONSE // len(piece) + 2))))
+
+
+def test_lines_end_at_lf_alone_wherever_the_pieces_end() -> None:
+    """Each comes with its end; the last may have none."""
+    assert asyncio.run(_lines(["あ\u2028b\r".encode(), b"\n\nc", b"d"])) == ["あ\u2028b\r\n".encode(), b"\n", b"cd"]
+
+
+def test_a_line_has_a_limit() -> None:
+    """What never ends is not held in memory."""
+    piece = bytes(LARGEST_RESPONSE // 2)
+    with pytest.raises(ResponseTooLargeError):
+        asyncio.run(_lines([piece, piece, b"x"]))
+
+
+async def _lines(pieces: list[bytes]) -> list[bytes]:
+    async def body() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    return [line async for line in read_lines(httpx2.Response(200, content=body()))]
 
 
 def _chunked(pieces: list[bytes]) -> list[bytes]:
