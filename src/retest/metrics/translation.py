@@ -7,9 +7,9 @@ sacrebleu sees it: its default leaves a Japanese sentence one single word.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -32,8 +32,8 @@ from retest.metrics.sacrebleu_tokens import (
 
 Pair = tuple[str, Sequence[str]]
 """An answer and its references."""
-# Cases whose references' runs of words are kept: some 60 KB for each reference.
-_COUNTED = 16
+# Characters of references whose runs are kept, at up to 600 bytes each; the repeats of a case come one after the other.
+_COUNTED_CHARS = 20_000
 
 # TER searches for phrases that moved: 300 words of small vocabulary take seconds, 2000 take minutes.
 _TER_WORDS = 300
@@ -43,6 +43,36 @@ _CORPUS = FigureKind(name=CORPUS, summary="score of all answers together, as pap
 _TER_CORPUS = FigureKind(name=CORPUS, summary=_CORPUS.summary, high=None, direction="lower")
 
 OptionsT = TypeVar("OptionsT", bound=MetricOptions)
+CountedT = TypeVar("CountedT")
+
+
+class KeptCounts(Generic[CountedT]):
+    """What was counted of the last cases' references, as many as have few characters together."""
+
+    def __init__(self, count: Callable[[str, tuple[str, ...]], CountedT]) -> None:
+        self._count = count
+        self._chars = 0
+        self._found: dict[tuple[str, tuple[str, ...]], CountedT] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def of(self, texts: tuple[str, ...], tokenizer: str = "") -> CountedT:
+        """Return what is counted of texts, by a tokeniser where there is one."""
+        key = tokenizer, texts
+        found = self._found.get(key)
+        if found is None:
+            found = self._count(*key)
+            self._keep(key, found)
+        return found
+
+    def _keep(self, key: tuple[str, tuple[str, ...]], counted: CountedT) -> None:
+        chars = sum(len(text) + 1 for text in key[1])
+        if self._chars + chars > _COUNTED_CHARS:
+            self._found, self._chars = {}, 0
+        if chars <= _COUNTED_CHARS:
+            self._found[key] = counted
+            self._chars += chars
 
 
 class SacrebleuMetric(Metric[OptionsT]):
@@ -158,7 +188,7 @@ class Bleu(SacrebleuMetric[BleuOptions]):
     def __init__(self, options: BleuOptions, context: MetricContext) -> None:
         super().__init__(options, context)
         self._tokenizers = Tokenizers()
-        self._counted: dict[tuple[str, tuple[str, ...]], CountedReferences] = {}
+        self._counted = KeptCounts(self._count)
 
     @cached_property
     def _scorer(self) -> Any:
@@ -190,17 +220,12 @@ class Bleu(SacrebleuMetric[BleuOptions]):
     def _sums(self, answer: str, references: Sequence[str]) -> Sequence[float]:
         """Return what sacrebleu counts: lengths, then matches and totals of each order; in a third of its time."""
         name, (found, *expected) = self._tokenizer(answer, references)
-        return sufficient_statistics(self._tokenizers.words(name, found), self._of_references(name, tuple(expected)))
+        return sufficient_statistics(self._tokenizers.words(name, found), self._counted.of(tuple(expected), name))
 
-    def _of_references(self, tokenizer: str, texts: tuple[str, ...]) -> CountedReferences:
-        """Return the references' runs of words; the repeats of a case come one after the other."""
-        found = self._counted.get((tokenizer, texts))
-        if found is None:
-            if len(self._counted) >= _COUNTED:
-                self._counted.clear()
-            cut = [self._tokenizers.words(tokenizer, text) for text in texts]
-            found = self._counted[tokenizer, texts] = count_references(cut, self.options.max_ngram_order)
-        return found
+    def _count(self, tokenizer: str, texts: tuple[str, ...]) -> CountedReferences:
+        return count_references(
+            [self._tokenizers.words(tokenizer, text) for text in texts], self.options.max_ngram_order
+        )
 
     def _details(self, sums: Sequence[float]) -> dict[str, JsonValue]:
         order = self.options.max_ngram_order
@@ -251,8 +276,7 @@ class Chrf(SacrebleuMetric[ChrfOptions]):
 
     def __init__(self, options: ChrfOptions, context: MetricContext) -> None:
         super().__init__(options, context)
-        # The repeats of a case come one after the other; a reference's runs take some 200 KB.
-        self._counted = lru_cache(maxsize=_COUNTED)(self._count)
+        self._counted = KeptCounts(self._count)
 
     @cached_property
     def _scorer(self) -> Any:
@@ -266,11 +290,11 @@ class Chrf(SacrebleuMetric[ChrfOptions]):
     def _sums(self, answer: str, references: Sequence[str]) -> Sequence[float]:
         """Return what sacrebleu counts, the runs of the references counted once."""
         prepare = self._scorer._preprocess_segment  # noqa: SLF001 - no public way
-        counted = self._counted(tuple(map(prepare, references)))
+        counted = self._counted.of(tuple(map(prepare, references)))
         sums: list[float] = self._scorer._compute_segment_statistics(prepare(answer), counted)  # noqa: SLF001 - as above
         return sums
 
-    def _count(self, references: tuple[str, ...]) -> Any:
+    def _count(self, _tokenizer: str, references: tuple[str, ...]) -> Any:
         return self._scorer._extract_reference_info(references)  # noqa: SLF001 - no public way
 
     def _details(self, sums: Sequence[float]) -> dict[str, JsonValue]:

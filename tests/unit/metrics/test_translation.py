@@ -14,7 +14,7 @@ from retest.domain.json_value import JsonValue
 from retest.domain.sample import MetricFailure, Response, Score
 from retest.metrics.base import MetricContext
 from retest.metrics.sacrebleu_tokens import tokenizer_for
-from retest.metrics.translation import Bleu, BleuOptions, Chrf, ChrfOptions, Ter, TerOptions
+from retest.metrics.translation import Bleu, BleuOptions, Chrf, ChrfOptions, KeptCounts, Ter, TerOptions
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
 CONTEXT = MetricContext(name="m")
@@ -173,6 +173,32 @@ def test_sacrebleu_caches_stay_small() -> None:
     for number in range(3000):
         metric.score(case("a reference"), Response(output=f"answer number {number}"))
     assert Tokenizer13a.__call__.cache_info().currsize < 5000
+
+
+@pytest.mark.parametrize("chars", [20, 6000, 52_000])
+def test_what_is_kept_of_references_stays_small(chars: int) -> None:
+    """By their characters, not their number: of a huge one it takes megabytes."""
+    for metric in (Bleu(BleuOptions(), CONTEXT), Chrf(ChrfOptions(), CONTEXT)):
+        kept = []
+        for number in range(1500 if chars < 100 else 5):
+            metric.score(case(f"{number:05} 返金 refund ".ljust(chars, "あ")), Response(output="返金"))
+            kept.append(sum(len(text) for _, texts in metric._counted._found for text in texts))
+        assert max(kept) <= 20_000
+        assert (max(kept) > 10_000) is (chars < 20_000)
+
+
+def test_references_are_counted_once_for_the_repeats_of_a_case() -> None:
+    """Also where the last ones filled what is kept."""
+    asked: list[tuple[str, ...]] = []
+
+    def count(_tokenizer: str, texts: tuple[str, ...]) -> int:
+        asked.append(texts)
+        return len(asked)
+
+    counted = KeptCounts(count)
+    texts = [("a" * 9000,), ("b" * 9000,), ("c" * 9000, "d"), ("e" * 30_000,)]
+    assert [counted.of(text) for text in texts for _ in range(2)] == [1, 1, 2, 2, 3, 3, 4, 5]
+    assert len(counted) == 0
 
 
 @pytest.mark.parametrize("name", NAMES)
