@@ -45,6 +45,7 @@ _CUTS = 6  # of a series, after which a trial says what is going on
 _UNEXPLAINED = 4  # refusals well below the limit that was found, after which it is looked for anew
 _RETRY_CALLS = 500  # from one such search to the next
 _TELLING, _TELLING_S = 10, 3.0  # calls and seconds that say how many get through
+_DOUBTED, _DOUBT_CALLS = 0.25, 500  # share of refusals that so many calls within a limit put in doubt as usual
 _AGAIN_CALLS = 1000  # from one trial that found chance to the next; doubled each time
 
 Phase = Literal["search", "trial", "approach", "follow"]
@@ -89,6 +90,7 @@ class Pace:
         self._limit, self._strange, self._strange_from = 0.0, 0, (0, 0)
         self._search_at = 0
         self._best, self._calm_s, self._back_s = 0.0, 0.0, _BACK_S  # calm: without a refusal, while calls waited
+        self._doubt_from, self._doubt_in = (0, 0), _DOUBT_CALLS
 
     @property
     def rate(self) -> float:
@@ -164,6 +166,8 @@ class Pace:
         self._suspicion.note_sent(searching=self._searching)
         if self._searching and (self._suspicion.wants_trial or self._is_due()):
             self._try_share(now)
+        elif self._sends.count - self._doubt_from[0] >= self._doubt_in:
+            self._doubt()
 
     def _is_due(self) -> bool:
         return 0 < self._trial_at <= self._sends.count and not self._suspicion.score
@@ -176,6 +180,15 @@ class Pace:
                 self._cut(now)
         elif suspicion.score > (_ALARM if suspicion.usual < _USUAL else _ALARM_AGAIN):
             self._try_burst(now)
+
+    def _doubt(self) -> None:
+        """Forget within a limit that many refusals are usual: a limit that fell, or is shared, may look like that."""
+        sent, refused = self._sends.count - self._doubt_from[0], self._refusals - self._doubt_from[1]
+        if not self._searching and min(self._suspicion.usual, refused / sent) > _DOUBTED:
+            self._suspicion.settle(0.0, 0.0)
+            self._suspicion.tried = 0.0
+            self._doubt_in *= 2
+        self._doubt_from = self._sends.count, self._refusals
 
     # -- trials ----------------------------------------------------------------------------------------------------
 

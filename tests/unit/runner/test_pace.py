@@ -65,6 +65,13 @@ def test_a_limit_that_was_next_to_nothing_for_a_while_is_used_again_soon(scenari
     assert over(scenario, 1).used[1] >= 0.5
 
 
+def test_a_limit_that_fell_is_not_taken_for_chance_for_good() -> None:
+    """Of this seed the refusals after a fall to a tenth look like chance at first, but not for long."""
+    load = Load(workers=64, latency_s=0.5, changes=((40.0, 10.0),), lasts_s=340.0)
+    found = Simulation(Bucket(rate=100, burst=100), load, seed=0).run()
+    assert found.share_refused < 0.1
+
+
 @pytest.mark.parametrize("rate", [0.7, 1.0])
 def test_a_limit_that_stays_next_to_nothing_is_tried_ever_more_rarely(rate: float) -> None:
     """Some two refusals a minute in the first ten, of 40 to 60 calls, and fewer in the next ten."""
