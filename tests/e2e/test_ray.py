@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,36 @@ def test_ctrl_c_keeps_what_was_paid_for(project: Project, cluster: RayNodes) -> 
         assert server.count < 200
         ended(start(project, cluster, "--concurrency", "4"))
     assert server.count == 200
+
+
+@pytest.mark.parametrize("goes_on", ["on the cluster", "alone"])
+def test_a_killed_command_takes_its_workers_along_and_goes_on(
+    project: Project, cluster: RayNodes, goes_on: str
+) -> None:
+    """Nothing that was recorded is lost or paid for again, and all else is called for once, with and without Ray."""
+    project.write_cases(200)
+    with OpenAIServer(lambda request: ok(request.last_user, delay_s=0.05)) as server:
+        project.write_suite(server.base_url)
+        process = start(project, cluster, "--concurrency", "4")
+        wait_until(lambda: server.count > 60, 100)
+        process.kill()
+        process.communicate(timeout=60)
+        wait_until(lambda: not cluster.worker_pids(), 60)
+        paid, recorded = server.count, responses(project)
+        if goes_on == "alone":
+            report = project.run("run", "--json", "--concurrency", "4", OPENAI_API_KEY=KEY).json
+        else:
+            report = ended(start(project, cluster, "--concurrency", "4"))
+    assert (report["samples"], report["errors"]) == (200, 0)
+    assert report["metrics"]["exact_match"]["mean"] == 1.0
+    assert server.count == paid + 200 - recorded
+    assert paid - 4 <= recorded <= paid < 200
+
+
+def responses(project: Project) -> int:
+    """Return how many answers are recorded."""
+    with closing(sqlite3.connect(project.root / ".retest" / "retest.db")) as store:
+        return int(store.execute("SELECT count(*) FROM responses").fetchone()[0])
 
 
 def test_no_key_reaches_a_file(project: Project, cluster: RayNodes) -> None:
