@@ -23,7 +23,7 @@ from retest.targets.credentials import Scrubber, environment_secrets
 from retest.targets.registry import TargetContext, open_target, providers
 from retest.workflows.batch import open_desk
 from retest.workflows.batch_orders import Desk, StoppedError, find_created, known_of, look_up, refuse_overdue
-from retest.workflows.batch_results import Cover, take_results
+from retest.workflows.batch_results import Cover, Taken, take_results
 from retest.workflows.check import check_suites
 from retest.workflows.untrusted import may_open
 from retest.workflows.workspace import Workspace
@@ -117,7 +117,8 @@ class _Care:
         if state.status == "failed":
             note = "; ".join(str(fault) for fault in state.faults)
             return Cared(batch=await self._desk.batches.end(self._batch, note=note), taken=True)
-        taken = await take_results(self._desk, self._batcher, self._batch, state, cover)
+        taken = Taken()
+        await take_results(self._desk, self._batcher, self._batch, state, cover, taken)
         batch = await self._desk.batches.load(self._batch.number)
         return Cared(batch=batch, taken=True, answers=len(taken.answers), errors=len(taken.errors))
 

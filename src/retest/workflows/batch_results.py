@@ -63,7 +63,9 @@ class Taken:
     left: set[str] = field(default_factory=set)
 
 
-async def take_results(desk: Desk, batcher: Batcher, batch: Batch, state: BatchState, cover: Cover) -> Taken:
+async def take_results(
+    desk: Desk, batcher: Batcher, batch: Batch, state: BatchState, cover: Cover, taken: Taken
+) -> None:
     """Record the answers of a batch that is over and close it; its calls without an answer are free again.
 
     Interrupted, it is repeated: what is recorded stays.
@@ -74,13 +76,13 @@ async def take_results(desk: Desk, batcher: Batcher, batch: Batch, state: BatchS
         batch: over.
         state: how it ended.
         cover: what it does not know the case of stays in the batch, for a run that does.
+        taken: is filled; its answers are recorded, whatever is raised.
 
     Raises:
         BatchCallError: the results cannot be had, or not all that the provider counts: what came is recorded, and the
             batch is as it was.
         StoppedError: the run was stopped first.
     """
-    taken = Taken()
     await cover.learn(await desk.batches.keys(batch.number))
     reader = _Reader(desk, batcher, batch, cover, taken)
     answered, failed = [
@@ -98,7 +100,6 @@ async def take_results(desk: Desk, batcher: Batcher, batch: Batch, state: BatchS
         await desk.batches.let_go(batch.number, sorted(taken.errors))
     else:
         await desk.batches.end(batch)
-    return taken
 
 
 def _refuse_less(batch: Batch, state: BatchState, answered: frozenset[str], failed: frozenset[str]) -> None:

@@ -304,11 +304,16 @@ class BatchStage:
         if state.status == "failed":
             await self._refuse(batch, state)
             return
-        taken = await take_results(self._desk, out.batcher, batch, state, self._cover)
+        is_ours, taken = batch.run_id == self._desk.run_id, Taken()
+        try:
+            await take_results(self._desk, out.batcher, batch, state, self._cover, taken)
+        finally:
+            if is_ours:
+                self._settle(taken.answers)
         del self._out[batch.number]
         self._most = min(2 * self._most, _MOST)  # what was refused while a queue was full may find room now
-        if batch.run_id == self._desk.run_id:
-            self._settle(taken)
+        if is_ours:
+            self._settle_errors(taken.errors)
         self._sort_errors(taken.errors)
         self._desk.tell(BatchNews(what="taken", batch=batch, errors=len(taken.errors)))
         if state.status == "cancelled":
@@ -331,11 +336,13 @@ class BatchStage:
         self._one_at_a_time = self._again = True
         await self._desk.sleep(self._desk.poll_s)
 
-    def _settle(self, taken: Taken) -> None:
-        self._fetched.paid.update(taken.answers)
-        for cost_usd in taken.answers.values():
+    def _settle(self, answers: Mapping[str, float | None]) -> None:
+        self._fetched.paid.update(answers)
+        for cost_usd in answers.values():
             self._budget.settle(cost_usd)
-        for error in taken.errors.values():
+
+    def _settle_errors(self, errors: Mapping[str, CallError]) -> None:
+        for error in errors.values():
             if error.status is None:  # it was never made
                 self._budget.give_back(1)
             else:

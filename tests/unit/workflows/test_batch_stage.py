@@ -370,7 +370,10 @@ def test_half_a_file_of_results_is_read_again(tmp_path: Path) -> None:
     for name, cut in cuts.items():
         with BatchServer(echo) as server:
             server.cut_content(cut)
-            assert BatchProject(tmp_path / name, server).run().exit_code is ExitCode.PASSED
+            outcome = BatchProject(tmp_path / name, server).run()
+            assert outcome.run is not None
+            assert (outcome.exit_code, outcome.run.counts.calls) == (ExitCode.PASSED, 10)
+            assert outcome.run.counts.cost_usd == pytest.approx(0.0055)
             assert server.count_of("content") > 1
             assert paid_once(server, 10)
 
