@@ -111,6 +111,7 @@ def test_a_killed_command_takes_its_workers_along_and_goes_on(
 ) -> None:
     """Nothing that was recorded is lost or paid for again, and all else is called for once, with and without Ray."""
     project.write_cases(200)
+    before = own_folders()
     with OpenAIServer(lambda request: ok(request.last_user, delay_s=0.05)) as server:
         project.write_suite(server.base_url)
         process = start(project, cluster, "--concurrency", "4")
@@ -127,6 +128,12 @@ def test_a_killed_command_takes_its_workers_along_and_goes_on(
     assert report["metrics"]["exact_match"]["mean"] == 1.0
     assert server.count == paid + 200 - recorded
     assert paid - 4 <= recorded <= paid < 200
+    assert own_folders() == before
+
+
+def own_folders() -> set[Path]:
+    """Return the folders of clusters of our own."""
+    return set(Path("/tmp").glob("retest-ray-*"))  # noqa: S108 - where they are made
 
 
 def responses(project: Project) -> int:
@@ -170,11 +177,11 @@ def test_judges_are_asked_by_workers(project: Project, cluster: RayNodes) -> Non
 def test_a_cluster_of_our_own_ends_with_the_run(project: Project) -> None:
     """`--address local` needs nothing that runs, and leaves neither a process nor a folder."""
     project.write_cases(12)
-    before = set(Path("/tmp").glob("retest-ray-*"))  # noqa: S108 - where they are made
+    before = own_folders()
     with OpenAIServer(lambda request: ok(request.last_user)) as server:
         project.write_suite(server.base_url)
         done = project.run("run", "--address", "local", "--workers", "1", "--json", timeout_s=200, OPENAI_API_KEY=KEY)
     assert done.code == 0, done.err
     assert done.json["calls"] == 12
-    assert set(Path("/tmp").glob("retest-ray-*")) == before  # noqa: S108 - the same
+    assert own_folders() == before
     assert "ray" not in done.err.lower().replace("address", "")

@@ -144,11 +144,15 @@ class _Connection:
         self._thread.join(_CONNECT_S)
 
     def _run(self) -> None:
+        if self._address != "local":
+            self._connected({})
+            return
         with TemporaryDirectory(prefix="retest-ray-", dir=_short_folder(), ignore_cleanup_errors=True) as folder:
-            self._connected(folder)
+            own = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES, "_temp_dir": folder}
+            self._connected(own)
 
-    def _connected(self, folder: str) -> None:
-        own = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES, "_temp_dir": folder}
+    def _connected(self, own: Mapping[str, Any]) -> None:
+        """Connect, and stay so until it is over; `own` is how a cluster of our own is started."""
         try:
             with _nameless():
                 self._ray.init(
@@ -156,7 +160,7 @@ class _Connection:
                     namespace="retest",
                     log_to_driver=False,
                     logging_level="CRITICAL",
-                    **(own if self._address == "local" else {}),
+                    **own,
                 )
         except BaseException as error:  # noqa: BLE001 - it is told by whoever waits
             self._answer.put(error)
