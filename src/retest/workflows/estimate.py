@@ -97,10 +97,10 @@ async def estimate_plan(
         known = await ledger.known([call.key for call in chunk])
         if stop.is_set:
             raise KeyboardInterrupt
-        missing = [call.key for call in chunk if call.key not in known]
-        out = await batches.find(missing) if batches is not None and missing else {}
+        missing = [call for call in chunk if call.key not in known]
+        out = await batches.find([call.key for call in missing]) if batches is not None and missing else {}
         estimate.in_batches.update(out.values())
-        _count(estimate, unpaid, plan, [call for call in chunk if call.key not in known], out.keys())
+        _count(estimate, unpaid, plan, missing, out.keys())
         estimate.planned += len(chunk)
         estimate.in_ledger += len(known)
         estimate.cases = chunk[-1].case_index + 1
