@@ -81,9 +81,9 @@ class Project:
         return [sys.executable, "-m", "retest", *args]
 
     def env(self, **extra: str) -> dict[str, str]:
-        """Return a plain environment without any key."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        return {**kept, "COLUMNS": "80", "PYTHONUTF8": "1", **extra}
+        """Return a plain environment without any key; with a locale, else Python would set one for itself."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        return {**kept, "LANG": "C.UTF-8", "COLUMNS": "80", "PYTHONUTF8": "1", **extra}
 
     def run(self, *args: str, timeout_s: float = 120, **env: str) -> Result:
         """Run a retest command to its end, in a process of its own; most are forks that have their imports already."""
