@@ -1,4 +1,4 @@
-"""Measure and write the tables into docs/performance.md: ``python -m benchmarks``, or ``make bench``.
+"""Measure and write the tables of docs/performance.md and docs/scale.md: ``python -m benchmarks``, or ``make bench``.
 
 Loopback only. Ten minutes on two idle cores; ``--quick`` takes one, with a tenth of the calls, and writes nothing. Each
 group of measurements has its own table, with what it was measured on.
@@ -16,17 +16,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from benchmarks import calls, comparisons, metrics, pacing, startup, view  # noqa: E402 - they use tests' support
-from benchmarks.table import Row, conditions, markdown, write_into  # noqa: E402 - as above
+from benchmarks import calls, comparisons, metrics, pacing, scale, startup, view  # noqa: E402 - they use tests' support
+from benchmarks.table import Cost, Row, conditions, markdown, write_into  # noqa: E402 - as above
 
 DOCUMENT = ROOT / "docs" / "performance.md"
-GROUPS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
+DOCUMENTS = {"scale": ROOT / "docs" / "scale.md"}
+GROUPS: dict[str, Callable[[Path, int], Iterator[Row | Cost]]] = {
     "startup": startup.measure,
     "calls": calls.measure,
     "metrics": metrics.measure,
     "comparisons": comparisons.measure,
     "pacing": pacing.measure,
     "view": view.measure,
+    "scale": scale.measure,
 }
 
 
@@ -40,14 +42,14 @@ def main() -> int:
         for name in options.only or GROUPS:
             text = _measured(name, Path(folder) / name, 10 if options.quick else 1)
             if not options.quick:
-                write_into(DOCUMENT, name, text)
+                write_into(DOCUMENTS.get(name, DOCUMENT), name, text)
     return 0
 
 
 def _measured(name: str, folder: Path, fewer: int) -> str:
     """Print each row of a group as it comes; return the table with what it was measured on."""
     load_before = os.getloadavg()[0]
-    rows: list[Row] = []
+    rows: list[Row | Cost] = []
     for row in GROUPS[name](folder, fewer):
         print(row.line(), flush=True)
         rows.append(row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,9 +28,30 @@ class Row:
         return f"| {self.what} | {self.measured} | {self.against} | {ratio} | {self.goal} |"
 
 
-def markdown(rows: list[Row]) -> str:
-    """Return the table."""
-    head = ["| what | measured | against | ratio | wanted |", "|---|---|---|---|---|"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one more sample costs, and what that comes to at 10^8 of them."""
+
+    what: str
+    each: str
+    large: str
+    start: str = ""
+
+    def line(self) -> str:
+        """Return the row in Markdown."""
+        return f"| {self.what} | {self.each} | {self.start} | {self.large} |"
+
+
+_HEADS = {
+    Row: ("what", "measured", "against", "ratio", "wanted"),
+    Cost: ("what", "one more sample", "to start with", "at 10^8 samples"),
+}
+
+
+def markdown(rows: Sequence[Row | Cost]) -> str:
+    """Return the table of rows of one kind."""
+    names = _HEADS[type(rows[0])]
+    head = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
     return "\n".join([*head, *(row.line() for row in rows)])
 
 
