@@ -85,13 +85,11 @@ def _check_overdue(store: Store, batch: Batch) -> None:
     assert in_loop(lambda: store.batches.find(["a"])) == {"a": batch.number}
 
 
-def test_a_batch_that_a_live_process_waits_for_is_never_overdue(store_url: str) -> None:
-    """A clock that was set forward frees none of its calls; who waits knows how it is doing."""
-    if store_url.startswith("postgresql"):
-        pytest.skip("the server's clock is not ours to set")
-    with open_store(store_url) as waiting:
+def test_a_batch_that_a_live_process_waits_for_is_never_overdue(sqlite_path: Path) -> None:
+    """A clock that was set forward frees none of its calls; with PostgreSQL the server's clock counts."""
+    with open_store(str(sqlite_path)) as waiting:
         batch = hold(waiting, ["a"])
-        with open_store(store_url, clock=lambda: time.time() + 26 * 3600) as store:
+        with open_store(str(sqlite_path), clock=lambda: time.time() + 26 * 3600) as store:
             assert claim(store, ["a"]) == frozenset()
             assert in_loop(lambda: store.batches.find_answering(["a"])) == {"a": batch.number}
 
