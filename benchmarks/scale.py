@@ -81,7 +81,7 @@ def measure(folder: Path, fewer: int) -> Iterator[Cost]:
         yield Cost(
             what=name,
             each=f"{cpu_s * 1e6:,.0f} us CPU, {memory:,.0f} bytes of memory",
-            start=f"{first.cpu_s - cpu_s * small.samples:.1f} s CPU, {first.peak_mb:.0f} MB",
+            start=f"{first.peak_mb:.0f} MB",
             large=f"{cpu_s * _AIM / 3600:,.1f} h CPU, {memory * _AIM / 1e9:,.0f} GB of memory",
         )
     for name, tables in _PARTS.items():
