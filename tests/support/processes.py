@@ -7,5 +7,7 @@ from pathlib import Path
 
 def alive(pid: int) -> bool:
     """Return whether a process runs."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and ") Z" not in status.read_text("utf-8")
+    try:
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except OSError:  # it ended, before or while it was looked at
+        return False

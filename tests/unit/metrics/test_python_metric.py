@@ -20,6 +20,7 @@ from retest.domain.sample import MetricFailure, Response, Score, ScoreOutcome, U
 from retest.errors import Location, SuiteError
 from retest.metrics.python_metric import PythonMetric, PythonOptions
 from retest.metrics.python_wire import call_message, message_of, message_read, read_call
+from support.processes import alive
 from support.scoring import built
 
 CODE = """\
@@ -324,15 +325,10 @@ def test_a_worker_ends_with_its_parent(folder: Path) -> None:
     parent = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     pid = int(parent.stdout)
     for _ in range(100):
-        if not _alive(pid):
+        if not alive(pid):
             return
         time.sleep(0.1)
     pytest.fail("the worker outlives its parent")
-
-
-def _alive(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and ") Z" not in status.read_text("utf-8")
 
 
 def test_a_time_out_needs_isolation() -> None:

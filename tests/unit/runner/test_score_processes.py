@@ -23,6 +23,7 @@ from retest.metrics.registry import build_metric, metric_classes
 from retest.runner.score import Scorer
 from retest.runner.score_pool import ScorePool
 from retest.runner.score_processes import ProcessOptions, Spent, may_move, usable_cores
+from support.processes import alive
 from support.waiting import wait_until
 
 TEXTS = ("The refund was made on Monday.", "返品は月曜日に行われました。", "", "a\0b \ud800 \u2028", "返金 refund 😀")
@@ -54,12 +55,6 @@ def scored(scorer: Scorer, batches: Sequence[Sequence[tuple[Case, Any]]]) -> lis
         return asyncio.run(score())
     finally:
         scorer.close()
-
-
-def alive(pid: int) -> bool:
-    """Return whether a process runs."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and ") Z" not in status.read_text("utf-8")
 
 
 METRICS: dict[str, dict[str, Any]] = {"rouge": {}, "exact_match": {}, "json_valid": {}, "length": {}}

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from retest.errors import UsageError
 from retest.targets.base import Target
+from support.processes import alive
 from support.targets import error_of, identity_of, make_request, open_with, response_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the scripts are POSIX")
@@ -112,14 +113,6 @@ def test_exit_status_75_asks_for_another_attempt(tmp_path: Path) -> None:
 def test_json_output_without_an_answer_is_a_target_error(tmp_path: Path, printed: str) -> None:
     """Nothing is turned into an empty answer."""
     assert error_of(command(tmp_path, f"print({printed!r})", output="json")).kind == "target_error"
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z" if Path("/proc").is_dir() else True
 
 
 def wait_until_gone(pid: int) -> bool:
