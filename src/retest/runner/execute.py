@@ -5,7 +5,7 @@
     feed ──► calls ──► workers ──► finished ──► record (ledger) ──► durable ──► score ──► store
       └────────── ledger hits ────────┘                                           └─ judges ─┘
 
-A bounded pool of workers, bounded queues, and batches between them: nothing per sample outlives its batch.
+A bounded pool of workers, bounded room for outcomes, and batches between them: nothing per sample outlives its batch.
 """
 
 from __future__ import annotations
